@@ -65,6 +65,24 @@ export const ERRORS = {
     message: (d) => `There is no ${d.method} ${d.path}.`,
     advice: 'GET /info lists the routes.',
   }),
+  E_METHOD_NOT_ALLOWED: define<{ method: string; path: string; allowed: readonly string[] }>({
+    httpStatus: 405,
+    retryable: false,
+    message: (d) => `${d.path} does not take ${d.method}; it takes ${d.allowed.join(', ')}.`,
+    advice: 'GET /info lists the routes.',
+  }),
+  E_REQUEST_TIMEOUT: define<Record<never, never>>({
+    httpStatus: 408,
+    retryable: true,
+    message: () => 'The request did not arrive in time.',
+    advice: 'Send the headers and the body without long pauses.',
+  }),
+  E_HEADERS_TOO_LARGE: define<{ limitBytes: number }>({
+    httpStatus: 431,
+    retryable: false,
+    message: (d) => `The request line and headers are larger than ${d.limitBytes} bytes, the limit.`,
+    advice: 'Send fewer or shorter headers.',
+  }),
   E_MODEL_UNKNOWN: define<{ model: string; known: readonly string[] }>({
     httpStatus: 404,
     retryable: false,
@@ -245,6 +263,12 @@ export const ERRORS = {
     retryable: false,
     message: (d) => `One session of model ${d.model} needs about ${d.neededMiB} MiB, limit ${d.limitMiB} MiB.`,
     advice: 'Raise EMB_MEMORY_LIMIT_MIB, or use a smaller model or variant.',
+  }),
+  E_LISTEN_FAILED: define<{ host: string; port: number; problem: string }>({
+    httpStatus: 500,
+    retryable: false,
+    message: (d) => `Cannot listen on ${d.host}, port ${d.port}: ${d.problem}.`,
+    advice: 'Choose another --host or --port, or end the process that holds the port.',
   }),
   // ---- the command line
   E_USAGE: define<{ problem: string }>({
