@@ -98,17 +98,17 @@ export class LaneQueue<Payload> {
   }
 
   add(text: QueuedText<Payload>): void {
-    this.#insert(text, null);
+    this.#insert(text, null, 'back');
   }
 
   /** Puts texts of a batch back, at their old place by age and before all others by turn. */
   giveBack(texts: readonly QueuedText<Payload>[]): void {
-    // The list by age is sorted by sequence, so one walk finds all places. In the other orders the end will do: what
-    // was given back is anchored before any turn.
+    // The list by age is sorted by sequence, so one walk finds all places. In the order of the call the end will do:
+    // what was given back is anchored before any turn.
     let place = this.#byAge.first;
     for (const text of [...texts].sort((a, b) => a.sequence - b.sequence)) {
       while (place !== null && place.item.sequence < text.sequence) place = place.after;
-      this.#insert(text, place);
+      this.#insert(text, place, 'front');
       this.#givenBack.add(text);
     }
   }
@@ -197,10 +197,14 @@ export class LaneQueue<Payload> {
     this.#turns.advance(sum, leadTokens);
   }
 
-  #insert(text: QueuedText<Payload>, olderThan: ListNode<QueuedText<Payload>> | null): void {
+  #insert(
+    text: QueuedText<Payload>,
+    olderThan: ListNode<QueuedText<Payload>> | null,
+    inLength: 'front' | 'back',
+  ): void {
     const { owner } = text;
     text.byAge = this.#byAge.insertBefore(olderThan, text);
-    text.byLength = this.#byLength.add(text.tokens, text);
+    text.byLength = this.#byLength.add(text.tokens, text, inLength);
     text.byCall = owner.waiting.pushBack(text);
     this.#waitingTokens += text.tokens;
     if (owner.waiting.size > 1) return;

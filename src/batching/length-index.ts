@@ -11,7 +11,7 @@ export class LengthIndex<Item> {
   /** Bit n: word n of `#lengths` is not zero. */
   readonly #words = new Bits();
 
-  add(length: number, item: Item): ListNode<Item> {
+  add(length: number, item: Item, at: 'front' | 'back'): ListNode<Item> {
     let list = this.#lists.get(length);
     if (list === undefined) {
       list = new LinkedList<Item>();
@@ -19,7 +19,7 @@ export class LengthIndex<Item> {
       this.#lengths.set(length);
       this.#words.set(Math.floor(length / WORD_BITS));
     }
-    return list.pushBack(item);
+    return at === 'front' ? list.pushFront(item) : list.pushBack(item);
   }
 
   /** Removes a node that `add` gave for this length. */

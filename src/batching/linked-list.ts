@@ -24,6 +24,10 @@ export class LinkedList<Item> {
     return this.insertBefore(null, item);
   }
 
+  pushFront(item: Item): ListNode<Item> {
+    return this.insertBefore(this.#first, item);
+  }
+
   /** Inserts before `after`, a node of this list; null: at the end. */
   insertBefore(after: ListNode<Item> | null, item: Item): ListNode<Item> {
     const before = after === null ? this.#last : after.before;

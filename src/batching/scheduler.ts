@@ -280,8 +280,8 @@ export class Scheduler<Payload> {
     if (oldest === null) return Number.POSITIVE_INFINITY;
     const heldUntilMs = oldest.addedAtMs + lane.settings.maxWaitMs;
     if (nextDeadlineAtMs === null) return heldUntilMs;
-    // Twice what computing everything that waits should take; unmeasured, as long as the lane would be held at most.
-    const expectedMs = lane.cost.expectedMs(lane.queue.tokens) ?? lane.settings.maxWaitMs / 2;
+    // Twice what computing all that waits should take (less than a batch waits here); unmeasured, half the longest hold.
+    const expectedMs = lane.cost.expectedMs(lane.queue.tokens) ?? lane.settings.maxWaitMs / 4;
     return Math.min(heldUntilMs, nextDeadlineAtMs - 2 * expectedMs);
   }
 
