@@ -74,6 +74,8 @@ export interface ModelDescription {
   readonly weightsFile: string;
   /** External data files of the weights, as paths in the repository. */
   readonly externalDataFiles: readonly string[];
+  /** Paths in the repository of every file that decides a vector, the weights included; sorted. */
+  readonly files: readonly string[];
   /** True where the variant was named by the operator, not taken by default. */
   readonly variantNamed: boolean;
   readonly architecture: string;

@@ -13,6 +13,8 @@ export interface RepositoryFolder {
   readonly model: string;
   /** Absolute path. */
   readonly folder: string;
+  /** Paths of the files that were read so far; readers add to it. */
+  readonly filesRead: Set<string>;
 }
 
 /**
@@ -39,12 +41,13 @@ export async function readJson<Schema extends z.ZodType>(
   return value;
 }
 
-async function readTextIfPresent({ model, folder }: RepositoryFolder, file: string): Promise<string | null> {
+async function readTextIfPresent({ model, folder, filesRead }: RepositoryFolder, file: string): Promise<string | null> {
   const handle = await open(path.join(folder, file)).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return null;
     throw fail('E_MODEL_FILE_CORRUPT', { model, file, problem: `it cannot be opened (${cause.code})` }, { cause });
   });
   if (handle === null) return null;
+  filesRead.add(file);
   try {
     const { size } = await handle.stat();
     if (size > MAX_JSON_BYTES) {

@@ -37,7 +37,7 @@ export interface RepositoryRequest {
  */
 export async function readModelRepository(request: RepositoryRequest): Promise<ModelDescription> {
   const folder = path.resolve(request.folder);
-  const repository: RepositoryFolder = { model: request.name, folder };
+  const repository: RepositoryFolder = { model: request.name, folder, filesRead: new Set() };
   await mustBeFolder(request.name, folder);
 
   const modules = await readModulesChain(repository);
@@ -62,6 +62,7 @@ export async function readModelRepository(request: RepositoryRequest): Promise<M
     variant: variant.name,
     weightsFile: variant.file,
     externalDataFiles,
+    files: [...repository.filesRead, variant.file, ...externalDataFiles].sort(),
     variantNamed: named !== null,
     architecture: transformer.architecture,
     dim,

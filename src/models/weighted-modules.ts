@@ -120,6 +120,7 @@ async function readWeights(repository: RepositoryFolder, modulePath: string): Pr
   let tensors: ReadonlyMap<string, Float32Tensor>;
   try {
     tensors = await readSafetensors(await resolveInRepository(model, folder, file));
+    repository.filesRead.add(file);
   } catch (error) {
     if (error instanceof SafetensorsError) throw fail('E_MODEL_FILE_CORRUPT', { model, file, problem: error.message });
     const hasPickle = await access(path.join(folder, pickle)).then(
