@@ -70,8 +70,12 @@ export async function readManifest(folder: string, model: string = folder): Prom
 /** The text of a manifest.json, checked by the same schema that reads it. */
 export function formatManifest(manifest: Manifest): string {
   const json = JSON.stringify(manifestSchema.parse(manifest), null, 2);
-  // Vectors on one line each: a file that people can still scroll through.
-  return `${json.replaceAll(/\[\s+(-?\d[^\]]*?)\s+\]/g, (_, numbers: string) => `[${numbers.replaceAll(/\s+/g, '')}]`)}\n`;
+  // Vectors on one line each: a file that people can still scroll through. No string holds a raw line break.
+  const oneLine = json.replaceAll(
+    /\[\n\s+(-?\d[^\]]*?)\n\s+\]/g,
+    (_, numbers: string) => `[${numbers.replaceAll(/\s+/g, '')}]`,
+  );
+  return `${oneLine}\n`;
 }
 
 /**

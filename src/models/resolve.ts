@@ -17,7 +17,7 @@ export interface ModelPlaces {
   readonly cacheDir: string;
   /** LOCAL_MODELS_DIR where USE_LOCAL_MODELS=1; null: not looked at. */
   readonly localDir: string | null;
-  /** What the operator named, or null. A bundled model that lacks it is not taken. */
+  /** What the operator named, or null; said in `reason`, and checked when the repository is read. */
   readonly variant: string | null;
 }
 
@@ -45,18 +45,23 @@ export async function resolveModel(entry: ModelEntry, places: ModelPlaces): Prom
     const folder = revisionFolder(entry, dir);
     tried.push(folder);
     if (await isFolder(folder)) {
-      return { folder, source, defaultVariant: await defaultVariant(entry.alias, folder), reason: words, tried };
+      const variant = await defaultVariant(entry.alias, folder);
+      return { folder, source, defaultVariant: variant, reason: words + named(places.variant), tried };
     }
   }
   const bundled = path.join(places.bundledDir, BUNDLED_FOLDER);
   tried.push(`${bundled} (comes with embedq)`);
   const revision = entry.modelId === BUNDLED_MODEL_ID ? await bundledRevision(bundled, entry.alias) : null;
   if (revision !== null && (entry.revision === 'default' || entry.revision === revision)) {
-    const reason = 'comes with embedq; no folder of this model was found elsewhere';
+    const reason = `comes with embedq; no folder of this model was found elsewhere${named(places.variant)}`;
     const variant = await defaultVariant(entry.alias, bundled);
     return { folder: bundled, source: 'bundled', defaultVariant: variant, reason, tried };
   }
   throw fail('E_MODEL_NOT_FOUND', { model: `${entry.modelId} (revision ${entry.revision})`, places: tried });
+}
+
+function named(variant: string | null): string {
+  return variant === null ? '' : `; variant ${variant} was named`;
 }
 
 /** A folder that the caller named, such as `--model ./folder`. @throws E_MODEL_NOT_FOUND */
