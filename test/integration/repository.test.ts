@@ -1,5 +1,5 @@
 // What a tool can hold about the repository itself, so that no review has to: nothing of one machine in it,
-// small and introduced files, an install that works behind any mirror, and links that lead somewhere.
+// small and introduced files, and an install that works behind any mirror.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -135,26 +135,5 @@ describe('the install', () => {
     // the lock has this mark; `npm install` leaves it off as long as the entry stays. If a new version of a
     // package brings it back: decide on the script, remove the mark, and list the package under allowScripts.
     expect(linesMatching(/"hasInstallScript"/, ['package-lock.json'])).toEqual([]);
-  });
-});
-
-describe('documents', () => {
-  const documents = files.filter((file) => file.endsWith('.md') && !file.startsWith('models/'));
-
-  test('link to files that exist', () => {
-    const broken = documents.flatMap((file) =>
-      [...read(file).matchAll(/\]\(([^)\s]+)\)/g)]
-        .map((match) => (match[1] ?? '').replace(/#.*$/, ''))
-        .filter((target) => target !== '' && !/^[a-z]+:/.test(target))
-        .filter((target) => !existsSync(path.resolve(root, path.dirname(file), target)))
-        .map((target) => `${file} → ${target}`),
-    );
-    expect(broken).toEqual([]);
-  });
-
-  test('the README opens with the two commands', () => {
-    const firstScreen = read('README.md').split('\n').slice(0, 40).join('\n');
-    expect(firstScreen).toContain('npm ci && npx embedq embed "Hello world"');
-    expect(firstScreen).toContain('npm ci && npm test');
   });
 });
