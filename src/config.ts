@@ -120,6 +120,18 @@ function modelEntry(value: string): ModelEntry {
   });
 }
 
+/**
+ * Parses a list in the format of EMB_MODELS that does not come from the environment.
+ * @throws E_CONFIG_INVALID
+ */
+export function parseModels(value: string): readonly ModelEntry[] {
+  try {
+    return modelEntries(value);
+  } catch (error) {
+    throw fail('E_CONFIG_INVALID', { faults: [`models: ${(error as Error).message}`] });
+  }
+}
+
 function modelEntries(value: string): readonly ModelEntry[] {
   const problems: string[] = [];
   const entries: ModelEntry[] = [];

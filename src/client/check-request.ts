@@ -9,7 +9,8 @@ export function checkRequest(texts: unknown, options: unknown): void {
   if (texts.length === 0) throw refuse('texts', 'is empty; give at least one text');
   const wrong = texts.findIndex((text) => typeof text !== 'string' && !isTokenIds(text));
   if (wrong >= 0) throw refuse(`texts[${wrong}]`, `must be a string, is ${typeName(texts[wrong])}`);
-  if (typeof options !== 'object' || options === null) throw refuse('options', `must be an object, is ${typeName(options)}`);
+  if (typeof options !== 'object' || options === null)
+    throw refuse('options', `must be an object, is ${typeName(options)}`);
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue;
     const check = CHECKS.get(name);
@@ -26,10 +27,15 @@ type Check = (value: unknown) => string | null;
 const isText: Check = (value) => (typeof value === 'string' ? null : `must be a string, is ${typeName(value)}`);
 
 const isPositive: Check = (value) =>
-  typeof value === 'number' && Number.isFinite(value) && value > 0 ? null : `must be a positive number, is ${String(value)}`;
+  typeof value === 'number' && Number.isFinite(value) && value > 0
+    ? null
+    : `must be a positive number, is ${String(value)}`;
 
 const CHECKS = new Map<string, Check>([
-  ['profile', (value) => (LANES.some((lane) => lane === value) ? null : `must be ${LANES.join(' or ')}, is ${String(value)}`)],
+  [
+    'profile',
+    (value) => (LANES.some((lane) => lane === value) ? null : `must be ${LANES.join(' or ')}, is ${String(value)}`),
+  ],
   [
     'models',
     (value) =>

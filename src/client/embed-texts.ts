@@ -8,7 +8,6 @@ import { type EmbedqError, fail, toEmbedqError } from '../errors.js';
 import { checkRequest } from './check-request.js';
 import { findModel } from './model-name.js';
 
-
 export interface EmbedTextsSettings {
   readonly backends: readonly ModelBackend[];
   /** Aliases for calls that name no model. */
@@ -53,7 +52,12 @@ export async function embedTexts(
       });
       return { name, ...splitAnswer(name, backend, answer, performance.now() - startedAtMs) };
     } catch (error) {
-      return { name, result: null, failures: [describeFailure(name, toEmbedqError(error))], error: toEmbedqError(error) };
+      return {
+        name,
+        result: null,
+        failures: [describeFailure(name, toEmbedqError(error))],
+        error: toEmbedqError(error),
+      };
     }
   };
 
@@ -163,6 +167,8 @@ function describeFailure(model: string, error: EmbedqError): ModelFailure {
 function joinErrors(outcomes: readonly ModelOutcome[]): EmbedqError {
   const [only, ...others] = outcomes.flatMap(({ error }) => error ?? []);
   if (only !== undefined && others.length === 0) return only;
-  const failures = outcomes.flatMap((outcome) => outcome.failures.map(({ code, message }) => `${outcome.name}: ${code} ${message}`));
+  const failures = outcomes.flatMap((outcome) =>
+    outcome.failures.map(({ code, message }) => `${outcome.name}: ${code} ${message}`),
+  );
   return fail('E_ALL_MODELS_FAILED', { failures }, { cause: only });
 }

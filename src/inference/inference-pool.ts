@@ -254,7 +254,10 @@ export class InferencePool {
   #offerFreeChildren(): void {
     for (let child = this.#leastBusy(); child !== null; child = this.#leastBusy()) {
       const waiting = this.#waitingForChild.shift();
-      if (waiting === undefined) return this.#settings.onFree();
+      if (waiting === undefined) {
+        this.#settings.onFree();
+        return;
+      }
       waiting.start(child);
     }
   }

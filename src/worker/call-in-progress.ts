@@ -1,7 +1,8 @@
 // One call on its way through a worker: collects its vectors as batches end, in whatever order, and settles once.
+
+import type { CallTicket } from '../batching/scheduler.js';
 import type { FailedText, ModelCall } from '../contracts/backend.js';
 import { fail } from '../errors.js';
-import type { CallTicket } from '../batching/scheduler.js';
 
 const EMPTY_VECTOR = new Float32Array(0);
 

@@ -1,5 +1,6 @@
 // The inference pools of one model: the rt pool from the start, the bulk pool when the first bulk text comes (a
 // command that embeds one line should not wait for it), or one pool for both lanes.
+import { z } from 'zod';
 import type { BackendStatus } from '../contracts/backend.js';
 import type { Lane } from '../contracts/lane.js';
 import type { Logger } from '../contracts/log.js';
@@ -7,8 +8,8 @@ import { fail } from '../errors.js';
 import { type BatchShape, measureBatchShape, PROBE_ROW_TOKENS } from '../inference/batch-shape.js';
 import { InferenceChild } from '../inference/inference-child.js';
 import { InferencePool } from '../inference/inference-pool.js';
+import type { MeasurementCache } from '../inference/measurement-cache.js';
 import { bulkShapeCandidates, type PoolPlan, type PoolShape } from '../inference/pool-plan.js';
-import type { MeasuredShape, ShapeCache } from '../inference/shape-cache.js';
 import type { TokenRow } from '../inference/token-row.js';
 import type { ModelDescription } from '../models/description.js';
 
@@ -18,6 +19,16 @@ const BULK_NICENESS = 19;
 const BULK_BATCHES_PER_CHILD = 2;
 /** About as long as a second pool shape takes to start; measuring batch sizes is shared over the shapes. */
 const PROBE_BUDGET_MS = 900;
+
+export const measuredShapeSchema = z.object({
+  children: z.int().positive(),
+  threads: z.int().positive(),
+  targetTokens: z.int().positive(),
+  tokensPerMs: z.number().positive(),
+});
+
+/** What the start-up probe found best for bulk. */
+export type MeasuredShape = PoolShape & BatchShape;
 
 export type PoolName = 'rt' | 'bulk' | 'shared';
 
@@ -32,7 +43,7 @@ export interface LanePoolsSettings {
   /** A row of this model's own tokens, as the probe's input. */
   readonly probeRow: TokenRow;
   /** null: do not measure, use the planned shape and a common batch size. */
-  readonly shapeCache: ShapeCache | null;
+  readonly shapeCache: MeasurementCache<MeasuredShape> | null;
   readonly onFree: () => void;
   /** Called when it is known how large bulk batches should be. */
   readonly onShape: (shape: BatchShape) => void;
@@ -153,9 +164,11 @@ export class LanePools {
 
   #measure(pool: InferencePool, { children }: PoolShape, budgetMs: number): Promise<BatchShape> {
     const { maxBatchTokensBulk, probeRow } = this.#settings;
+    const ids = probeRow.ids.subarray(0, PROBE_ROW_TOKENS);
+    const row: TokenRow = { ids, promptTokens: 0, fullLength: ids.length };
     return measureBatchShape({
       runBatches: async (rows) => {
-        const batch = new Array<TokenRow>(rows).fill(probeRow);
+        const batch = new Array<TokenRow>(rows).fill(row);
         await Promise.all(Array.from({ length: children }, () => pool.run(batch)));
       },
       children,

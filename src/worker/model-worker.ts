@@ -9,7 +9,9 @@ import { fail, toEmbedqError } from '../errors.js';
 import type { InferencePool } from '../inference/inference-pool.js';
 import type { TokenRow } from '../inference/token-row.js';
 import type { ModelTokenizer } from '../inference/tokenizer.js';
+import type { RunRows } from '../models/golden-probes.js';
 import { CallInProgress } from './call-in-progress.js';
+import type { VectorVerdict } from './check-vectors.js';
 import { checkDimensions, cutAndNormalize } from './dimensions.js';
 import { LanePools, type LanePoolsSettings, type PoolName } from './lane-pools.js';
 import { type ChosenPrompt, choosePrompt } from './prompt-text.js';
@@ -19,12 +21,13 @@ import { TokenizeTurns } from './tokenize-turns.js';
 const TOKENIZE_CHUNK_TEXTS = 16;
 
 export interface ModelWorkerSettings {
-  readonly info: ModelInfo;
+  /** What is known before it has computed anything. */
+  readonly info: Omit<ModelInfo, 'batchInvariant'>;
   readonly tokenizer: ModelTokenizer;
   readonly scheduler: SchedulerSettings;
   readonly pools: Omit<LanePoolsSettings, 'onFree' | 'onShape'>;
   /** Runs before the worker counts as ready, over the pool that answers rt: the golden probes. */
-  readonly checkVectors: (run: (rows: readonly TokenRow[]) => Promise<Float32Array>) => Promise<void>;
+  readonly checkVectors: (run: RunRows<TokenRow>) => Promise<VectorVerdict>;
   /** True: start the bulk pool now, not with the first bulk text. */
   readonly startBulkAtOnce: boolean;
   readonly log: Logger;
@@ -38,7 +41,7 @@ interface TextPayload {
 }
 
 export class ModelWorker implements ModelBackend {
-  readonly info: ModelInfo;
+  #info: ModelInfo;
   readonly #tokenizer: ModelTokenizer;
   readonly #scheduler: Scheduler<TextPayload>;
   readonly #log: Logger;
@@ -51,7 +54,7 @@ export class ModelWorker implements ModelBackend {
   #closed = false;
 
   private constructor(settings: ModelWorkerSettings) {
-    this.info = settings.info;
+    this.#info = { ...settings.info, batchInvariant: false };
     this.#tokenizer = settings.tokenizer;
     this.#scheduler = new Scheduler(settings.scheduler);
     this.#log = settings.log;
@@ -71,13 +74,20 @@ export class ModelWorker implements ModelBackend {
     });
     worker.#pools = pools;
     try {
-      await settings.checkVectors((rows) => computeDirectly(pools.poolOf('rt'), rows));
+      const { batchInvariant, warnings } = await settings.checkVectors((rows) =>
+        computeDirectly(pools.poolOf('rt'), rows),
+      );
+      worker.#info = { ...settings.info, batchInvariant, warnings: [...settings.info.warnings, ...warnings] };
       if (settings.startBulkAtOnce) await pools.ensureBulk();
     } catch (error) {
       await worker.close();
       throw error;
     }
     return worker;
+  }
+
+  get info(): ModelInfo {
+    return this.#info;
   }
 
   async embed(call: ModelCall): Promise<ModelAnswer> {
@@ -200,7 +210,7 @@ export class ModelWorker implements ModelBackend {
       const tokenize = () => this.#tokenizer.tokenize(chunk, chosen);
       try {
         const rows = await (lane === 'bulk' ? this.#turns.run(tokenize) : tokenize());
-        rows.forEach((row, offset) => this.#addRow(progress, start + offset, row));
+        for (const [offset, row] of rows.entries()) this.#addRow(progress, start + offset, row);
       } catch (error) {
         progress.failCall(withIndexOf(error, start));
       }
