@@ -63,7 +63,8 @@ function httpUrl(value: string): string {
   } catch {
     throw new Error('it is not a URL');
   }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new Error(`"${url.protocol}" is not http: or https:`);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw new Error(`"${url.protocol}" is not http: or https:`);
   return value;
 }
 
@@ -71,7 +72,9 @@ export const ALIAS_PATTERN = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
 function alias(value: string): string {
   if (!ALIAS_PATTERN.test(value)) {
-    throw new Error(`"${value}" is not an alias (lower-case letters, digits, . _ -; at most 64; first a letter or digit)`);
+    throw new Error(
+      `"${value}" is not an alias (lower-case letters, digits, . _ -; at most 64; first a letter or digit)`,
+    );
   }
   return value;
 }
@@ -138,7 +141,8 @@ function modelEntries(value: string): readonly ModelEntry[] {
   for (const item of commaList(value)) {
     try {
       const entry = modelEntry(item);
-      if (entries.some((earlier) => earlier.alias === entry.alias)) problems.push(`alias "${entry.alias}" is used twice`);
+      if (entries.some((earlier) => earlier.alias === entry.alias))
+        problems.push(`alias "${entry.alias}" is used twice`);
       entries.push(entry);
     } catch (error) {
       problems.push((error as Error).message);
@@ -288,7 +292,8 @@ export const SETTINGS = {
     name: 'EMB_BULK_SLICE_MS',
     parse: integer(1, 60_000),
     defaultText: '25',
-    description: 'Longest bulk batch in milliseconds where both lanes share processes: what an rt text may have to wait.',
+    description:
+      'Longest bulk batch in milliseconds where both lanes share processes: what an rt text may have to wait.',
     group: BATCHING,
   }),
   batchMaxTokensRt: setting({
@@ -424,7 +429,9 @@ function findContradictions(config: Config): string[] {
   for (const entry of config.models) {
     for (const name of ['batchMaxTokensRt', 'batchMaxTokensBulk'] as const) {
       if (config[name] < entry.maxSeq) {
-        faults.push(`${SETTINGS[name].name}: ${config[name]} holds no text of ${entry.maxSeq} tokens, max_seq of "${entry.alias}"`);
+        faults.push(
+          `${SETTINGS[name].name}: ${config[name]} holds no text of ${entry.maxSeq} tokens, max_seq of "${entry.alias}"`,
+        );
       }
     }
   }

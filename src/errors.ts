@@ -99,7 +99,8 @@ export const ERRORS = {
   E_DIMENSIONS_INVALID: define<{ model: string; dimensions: number; dim: number }>({
     httpStatus: 400,
     retryable: false,
-    message: (d) => `dimensions is ${d.dimensions}; model "${d.model}" has ${d.dim}, so 1 to ${d.dim} can be asked for.`,
+    message: (d) =>
+      `dimensions is ${d.dimensions}; model "${d.model}" has ${d.dim}, so 1 to ${d.dim} can be asked for.`,
     advice: "Ask for no more dimensions than the model's own.",
   }),
   E_TOKEN_IDS_REFUSED: define<Record<never, never>>({
@@ -146,7 +147,8 @@ export const ERRORS = {
   E_TEXT_POISON: define<{ index: number; attempts: number }>({
     httpStatus: 422,
     retryable: false,
-    message: (d) => `Text ${d.index} ended the inference process ${d.attempts} times, the last ones alone in its batch.`,
+    message: (d) =>
+      `Text ${d.index} ended the inference process ${d.attempts} times, the last ones alone in its batch.`,
     advice: 'Leave this text out; the other texts of the call were answered. Please report it.',
   }),
   E_ALL_MODELS_FAILED: define<{ failures: readonly string[] }>({
@@ -208,7 +210,8 @@ export const ERRORS = {
   E_MODEL_UNSAFE_WEIGHTS: define<{ model: string; file: string }>({
     httpStatus: 503,
     retryable: false,
-    message: (d) => `Model ${d.model}: ${d.file} is a pickle, which can run code when it is read; embedq never reads one.`,
+    message: (d) =>
+      `Model ${d.model}: ${d.file} is a pickle, which can run code when it is read; embedq never reads one.`,
     advice: 'Save the module as model.safetensors with a current sentence-transformers.',
   }),
   E_MODEL_DIM_MISMATCH: define<{ model: string; configured: number; actual: number }>({
