@@ -11,6 +11,10 @@ const TRUSTED_AFTER = 4;
 const FIRST_TOKENS = 128;
 /** A batch is at most this many times as large as the largest measured one: no long leap on a young line. */
 const GROWTH = 2;
+/** How far durations are taken to vary before more than one is known, as a share of the first. */
+const FIRST_DEVIATION = 0.2;
+/** Share of the newest error in the typical error. */
+const DEVIATION_WEIGHT = 0.1;
 /** How many times the typical error a batch is expected to stay within. */
 const SAFETY_DEVIATIONS = 2;
 
@@ -30,11 +34,13 @@ export class CostModel {
     if (!(paddedTokens > 0) || !(durationMs >= 0) || !Number.isFinite(durationMs)) return;
     const expectedMs = this.expectedMs(paddedTokens);
     let heldMs = durationMs;
-    if (expectedMs !== null) {
+    if (expectedMs === null) {
+      this.#deviationMs = durationMs * FIRST_DEVIATION;
+    } else {
       if (this.#batches >= TRUSTED_AFTER) {
         heldMs = Math.min(Math.max(durationMs, expectedMs / OUTLIER_FACTOR), expectedMs * OUTLIER_FACTOR);
       }
-      this.#deviationMs += (Math.abs(heldMs - expectedMs) - this.#deviationMs) * (1 - MEMORY) * 5;
+      this.#deviationMs += (Math.abs(heldMs - expectedMs) - this.#deviationMs) * DEVIATION_WEIGHT;
     }
     // West's incremental update of weighted means and co-moments, with forgetting.
     this.#weight = this.#weight * MEMORY + 1;

@@ -1,5 +1,5 @@
-// How fast a lane drains: tokens computed per millisecond of time in which the lane had work, whatever number of
-// processes shared it. From it comes the honest answer to "when shall I try again".
+// How fast a lane drains: texts and tokens computed per millisecond of time in which the lane had work, whatever
+// number of processes shared it. From it comes the honest answer to "when shall I try again".
 
 /** Milliseconds of work after which what was measured counts half. */
 const HALF_AFTER_MS = 5_000;
@@ -13,6 +13,7 @@ export class DrainRate {
   #hadWork = false;
   #markedAtMs = 0;
   #workMs = 0;
+  #texts = 0;
   #tokens = 0;
 
   /** Says whether texts wait or are computed from now on. */
@@ -23,23 +24,24 @@ export class DrainRate {
   }
 
   /** A batch with so many real tokens ended. Call `mark` first. */
-  ended(tokens: number): void {
+  ended(texts: number, tokens: number): void {
+    this.#texts += texts;
     this.#tokens += tokens;
     if (this.#workMs > HALF_AFTER_MS) {
       this.#workMs /= 2;
+      this.#texts /= 2;
       this.#tokens /= 2;
     }
   }
 
-  /** Null before anything is measured. */
-  get tokensPerMs(): number | null {
-    return this.#workMs > 0 && this.#tokens > 0 ? this.#tokens / this.#workMs : null;
-  }
-
-  /** Whole milliseconds until so many tokens have left the queue, at least 10, at most five minutes. */
-  retryAfterMs(tokensToDrain: number): number {
-    const rate = this.tokensPerMs;
-    if (rate === null) return UNMEASURED_RETRY_MS;
-    return Math.min(Math.max(Math.ceil(tokensToDrain / rate), LEAST_RETRY_MS), MOST_RETRY_MS);
+  /**
+   * Whole milliseconds until so many texts and so many tokens have left the queue, at least 10, at most five minutes.
+   * Texts are measured on their own, because what waits has more tokens a text than what leaves: short texts leave
+   * many at a time.
+   */
+  retryAfterMs(textsToDrain: number, tokensToDrain: number): number {
+    if (this.#workMs === 0 || this.#tokens === 0) return UNMEASURED_RETRY_MS;
+    const drainMs = this.#workMs * Math.max(textsToDrain / this.#texts, tokensToDrain / this.#tokens);
+    return Math.min(Math.max(Math.ceil(drainMs), LEAST_RETRY_MS), MOST_RETRY_MS);
   }
 }

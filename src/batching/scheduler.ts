@@ -104,14 +104,13 @@ export class Scheduler<Payload> {
     // An empty lane takes any call by tokens: refusing it would refuse it for ever, on the word of an average.
     if (excessTexts > 0 || (excessTokens > 0 && heldTexts > 0)) {
       this.#mark(lane);
-      const tokensToDrain = Math.max(excessTexts * this.#tokensPerWaitingText(lane), excessTokens);
       throw fail('E_OVERLOADED', {
         lane: lane.lane,
         waitingTexts: heldTexts,
         limitTexts: maxQueuedTexts,
         waitingTokens: Math.round(lane.queue.tokens + lane.reservedTexts * lane.meanTokens),
         limitTokens: maxQueuedTokens,
-        retryAfterMs: lane.drain.retryAfterMs(tokensToDrain),
+        retryAfterMs: lane.drain.retryAfterMs(excessTexts, excessTokens),
       });
     }
     const ticket: CallTicket = Object.freeze({ lane: call.lane, deadlineAtMs: call.deadlineAtMs });
@@ -208,7 +207,7 @@ export class Scheduler<Payload> {
     this.#mark(lane);
     let tokens = 0;
     for (const text of batch.texts) tokens += text.tokens;
-    lane.drain.ended(tokens);
+    lane.drain.ended(batch.texts.length, tokens);
     this.#end(batch);
   }
 
@@ -328,10 +327,6 @@ export class Scheduler<Payload> {
       lane.expiredCalls.add(call);
       this.#mark(lane);
     }
-  }
-
-  #tokensPerWaitingText(lane: LaneState<Payload>): number {
-    return lane.queue.texts > 0 ? lane.queue.tokens / lane.queue.texts : lane.meanTokens;
   }
 
   /** Keeps the lane's working time right; called whenever its load may have changed. */
