@@ -33,7 +33,7 @@ describe.each(files)('$variant with $threads threads', ({ folder, variant, threa
   it.skipIf(!isHere)('gives the same bits alone, first, last and in the middle', async () => {
     const { description, tokenizer, session } = await open(folder, variant, threads);
     const { dim } = description;
-    const texts = ['Hello world', '', 'a '.repeat(40), 'The quick brown fox. '.repeat(60), '你好，世界 😀', 'word'];
+    const texts = ['Hello world', '', 'a '.repeat(40), 'The quick brown fox. '.repeat(12), '你好，世界 😀', 'word'];
     const rows = await tokenizer.tokenize(texts, null);
     for (const row of rows) {
       const alone = await session.run([row]);
