@@ -1,7 +1,13 @@
 // Builds the HTTP application over an embedder: no port, no signals, no environment. src/start/serve.ts gives it
 // those.
 import type { Socket } from 'node:net';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import type { Embedder } from '../contracts/embedder.js';
 import { type EmbedqError, fail } from '../errors.js';
 import { ownErrorBody, sendError, toGatewayError } from './error-answer.js';
@@ -32,9 +38,9 @@ export function buildApp({ embedder, settings, logger }: AppParts): FastifyInsta
   const { maxBodyBytes } = embedder.limits;
   const app = Fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
+    // Its own line a request is registered below.
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: requestIdOf,
-    requestIdLogLabel: 'request_id',
     bodyLimit: maxBodyBytes,
     requestTimeout: timeouts.requestMs,
     keepAliveTimeout: timeouts.keepAliveMs,
@@ -85,7 +91,7 @@ export function buildApp({ embedder, settings, logger }: AppParts): FastifyInsta
   app.setNotFoundHandler((request, reply) => sendError(reply, request, noSuchRoute(request, reply)));
   app.setErrorHandler((thrown, request, reply) => {
     const error = toGatewayError(thrown, request, maxBodyBytes);
-    if (error.code === 'E_INTERNAL') request.log.error({ request_id: request.id, err: thrown }, 'internal error');
+    if (error.code === 'E_INTERNAL') request.log.error({ err: thrown }, 'internal error');
     return sendError(reply, request, error);
   });
 

@@ -41,7 +41,6 @@ function logRequest(request: FastifyRequest, reply: FastifyReply): void {
   const status = reply.raw.writableFinished ? reply.raw.statusCode : CLIENT_WENT_AWAY;
   const path = (request.url.split('?', 1)[0] ?? '').slice(0, MAX_LOGGED_PATH);
   const line = {
-    request_id: request.id,
     method: request.method,
     path,
     status,
