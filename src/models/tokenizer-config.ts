@@ -20,11 +20,9 @@ const tokenizerConfigSchema = z.object({
 });
 const specialTokensSchema = z.object({ pad_token: tokenSchema.nullish() });
 
-/** Only what is needed here: the vocabulary by the shape that each model type gives it. */
+/** The vocabulary is left unchecked: it has up to a million entries, and one of them may be needed. */
 const tokenizerFileSchema = z.object({
-  model: z.object({
-    vocab: z.union([z.record(z.string(), z.int()), z.array(z.tuple([z.string(), z.number()]))]).optional(),
-  }),
+  model: z.object({ vocab: z.unknown().optional() }),
   added_tokens: z.array(z.object({ id: z.int().nonnegative(), content: z.string() })).default([]),
   padding: z.object({ pad_id: z.int().nonnegative() }).nullish(),
 });
@@ -73,8 +71,18 @@ export async function readTokenizerConfig(
 function padTokenId({ model }: RepositoryFolder, file: string, tokenizer: TokenizerFile, token: string): number {
   const added = tokenizer.added_tokens.find((entry) => entry.content === token)?.id;
   if (added !== undefined) return added;
-  const { vocab } = tokenizer.model;
-  const known = Array.isArray(vocab) ? vocab.findIndex(([content]) => content === token) : (vocab?.[token] ?? -1);
-  if (known >= 0) return known;
+  const known = idInVocabulary(tokenizer.model.vocab, token);
+  if (known !== null) return known;
   throw fail('E_MODEL_FILE_CORRUPT', { model, file, problem: `it has no token "${token}", the padding token` });
+}
+
+/** WordPiece and BPE keep ids by token, Unigram a list of [token, score] whose places are the ids. */
+function idInVocabulary(vocabulary: unknown, token: string): number | null {
+  if (Array.isArray(vocabulary)) {
+    const place = vocabulary.findIndex((entry: unknown) => Array.isArray(entry) && entry[0] === token);
+    return place < 0 ? null : place;
+  }
+  if (typeof vocabulary !== 'object' || vocabulary === null) return null;
+  const id: unknown = Object.entries(vocabulary).find(([content]) => content === token)?.[1];
+  return typeof id === 'number' && Number.isInteger(id) && id >= 0 ? id : null;
 }
