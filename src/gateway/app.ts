@@ -23,6 +23,7 @@ import { registerLegacyEmbedRoute } from './routes/legacy-embed.js';
 import { registerOpenAiEmbeddingsRoute } from './routes/openai-embeddings.js';
 import { registerOpenAiModelsRoutes } from './routes/openai-models.js';
 import { DEFAULT_TIMEOUTS, type GatewaySettings, MAX_CONNECTIONS, MAX_HEADER_BYTES } from './settings.js';
+import { endSilentConnectionsOnClose } from './silent-connections.js';
 import { registerValidation } from './validation.js';
 
 export interface AppParts {
@@ -70,6 +71,7 @@ export function buildApp({ embedder, settings, logger }: AppParts): FastifyInsta
     app.server.emit('request', request, response);
   });
 
+  endSilentConnectionsOnClose(app);
   let closing = false;
   app.addHook('preClose', async () => {
     closing = true;

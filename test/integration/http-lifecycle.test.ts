@@ -155,6 +155,16 @@ describe('startServer', () => {
     expect(embedder.closed).toBe(1);
   });
 
+  it('does not wait for connections on which nothing was ever sent', async () => {
+    const server = await startServer({ ...where, embedder: createFakeEmbedder() });
+    const silent = connect(server.port, '127.0.0.1');
+    await once(silent, 'connect');
+    // The server has accepted it once it has answered one that came later.
+    await fetch(`${server.url}/health/live`);
+    await Promise.all([once(silent, 'close'), server.close()]);
+    expect(silent.destroyed).toBe(true);
+  });
+
   it('says which port is taken, and closes the embedder', async () => {
     const first = await startServer({ ...where, embedder: createFakeEmbedder() });
     const embedder = createFakeEmbedder();
