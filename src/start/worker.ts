@@ -17,7 +17,7 @@ import { ModelWorker } from '../worker/model-worker.js';
 const INFERENCE_CHILD = new URL('../../dist/start/inference-child.js', import.meta.url);
 
 /** Shared mode: bulk that got nothing for this long gets one slice although rt waits. */
-const BULK_AGEING_MS = 1_000;
+const BULK_AGEING_MS = 200;
 /** Until the probe has measured: what was best on the machines it was tried on. */
 const FIRST_BULK_TARGET_TOKENS = 512;
 /** An rt batch is cut to this, so that a query that comes next does not wait for a long one. */

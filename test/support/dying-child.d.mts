@@ -1,0 +1,1 @@
+export const DEADLY_LENGTH: number;
