@@ -38,7 +38,9 @@ export async function startServer({ host, port, config, ...given }: ServeSetting
   // Synchronous, so that the last lines before an exit are not lost.
   const logger =
     given.logger ?? pino({ level: config.logLevel, base: null }, pino.destination({ dest: STDERR, sync: true }));
-  const embedder = given.embedder ?? (await createEmbedder({ models: config.models, config, log: toLog(logger) }));
+  const embedder =
+    given.embedder ??
+    (await createEmbedder({ models: config.models, config, startBulkAtOnce: true, log: toLog(logger) }));
   const app = buildApp({
     embedder,
     logger,

@@ -89,14 +89,11 @@ async function identify(
     const { fingerprint, files } = await computeFingerprint(description);
     return { fingerprint, hashes: files };
   }
-  const otherWeights = Object.values(manifest.variants)
-    .map(({ file }) => file)
-    .filter((file) => file !== description.weightsFile);
   const known = Object.hasOwn(manifest.variants, description.variant)
     ? manifest.variants[description.variant]
     : undefined;
   // A variant that the manifest does not know (an operator's own file beside it) has nothing to be held against.
-  const needed = known === undefined ? [] : Object.keys(manifest.files).filter((file) => !otherWeights.includes(file));
+  const needed = known === undefined ? [] : description.files;
   const verified = await verifyFiles(description.folder, manifest, needed);
   const { fingerprint, files } = await computeFingerprint(description, verified);
   if (known !== undefined && known.max_seq === description.maxSeq && known.fingerprint !== fingerprint) {

@@ -6,13 +6,13 @@ import type { Lane } from '../contracts/lane.js';
 import type { Logger } from '../contracts/log.js';
 import type { ModelInfo } from '../contracts/model.js';
 import { fail, toEmbedqError } from '../errors.js';
+import { cutToDimensions } from '../inference/chain.js';
 import type { InferencePool } from '../inference/inference-pool.js';
 import type { TokenRow } from '../inference/token-row.js';
 import type { ModelTokenizer } from '../inference/tokenizer.js';
 import type { RunRows } from '../models/golden-probes.js';
 import { CallInProgress } from './call-in-progress.js';
 import type { VectorVerdict } from './check-vectors.js';
-import { checkDimensions, cutAndNormalize } from './dimensions.js';
 import { LanePools, type LanePoolsSettings, type PoolName } from './lane-pools.js';
 import { type ChosenPrompt, choosePrompt } from './prompt-text.js';
 import { TokenizeTurns } from './tokenize-turns.js';
@@ -94,7 +94,10 @@ export class ModelWorker implements ModelBackend {
     const pools = this.#pools;
     if (this.#closed || pools === null) throw fail('E_CLOSED', {});
     const { alias, dim } = this.info;
-    const dimensions = call.dimensions === null ? null : checkDimensions(alias, call.dimensions, dim);
+    const { dimensions } = call;
+    if (dimensions !== null && !(Number.isInteger(dimensions) && dimensions >= 1 && dimensions <= dim)) {
+      throw fail('E_DIMENSIONS_INVALID', { model: alias, dimensions, dim });
+    }
     const prompt = choosePrompt(call.prompt, this.info);
     const down = pools.poolOf(call.lane)?.downReason ?? null;
     if (down !== null) throw fail('E_INFERENCE_UNAVAILABLE', { model: alias, reason: down });
@@ -117,7 +120,7 @@ export class ModelWorker implements ModelBackend {
     const vectors =
       dimensions === null
         ? progress.vectors
-        : progress.vectors.map((vector) => (vector.length === 0 ? vector : cutAndNormalize(vector, dimensions)));
+        : progress.vectors.map((vector) => (vector.length === 0 ? vector : cutToDimensions(vector, dimensions)));
     return {
       dim: dimensions ?? dim,
       vectors,
