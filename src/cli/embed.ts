@@ -11,7 +11,7 @@ import { oneLine } from './display-width.js';
 import { createFormat, FORMATS, type FormatName } from './formats.js';
 import { MODEL_ARGUMENTS, openChosenModel } from './open-embedder.js';
 import { fileOutput, type Output, stdoutOutput } from './output.js';
-import { paintFor } from './paint.js';
+import { PLAIN, paintFor } from './paint.js';
 import { createProgress, formatCount, formatDuration } from './progress.js';
 import { type InputFormat, openTextSource, readTexts, type TextRow } from './read-texts.js';
 import type { Reporter } from './reporter.js';
@@ -116,7 +116,7 @@ async function runEmbed(args: EmbedArguments, environment: CommandEnvironment): 
     embedder = opened.embedder;
     const dim = embedder.models[0]?.dim ?? 0;
     const options = embedOptions(args, plan, opened.promptName, dim);
-    const paint = paintFor(plan.outFile === null ? process.stdout : process.stderr);
+    const paint = plan.outFile === null ? paintFor(process.stdout) : PLAIN;
     const format = createFormat(plan.format, { dim: options.dimensions ?? dim, rowCount: plan.rowCount, paint });
     const rows = source === null ? rowsOf(plan.texts) : readTexts(source, plan.inputFormat);
     delivered = await deliver(rows, { embedder, options, format, output, progress, signal: interruption.signal });

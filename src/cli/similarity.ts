@@ -77,7 +77,9 @@ async function runSimilarity(
     });
     const [answer] = result.modelResults;
     const failed = result.vectors.findIndex((vector) => vector.length === 0);
-    if (failed !== -1 || answer === undefined) throw fail('E_TEXT_POISON', { index: failed, attempts: 1 });
+    if (failed !== -1 || answer === undefined) {
+      throw fail('E_INFERENCE_FAILED', { problem: `text ${failed} ended every inference process that computed it` });
+    }
     for (const warning of answer.warnings) reporter.warn(warning);
     const cosines = cosineMatrix(result.vectors);
     const { model, fingerprint, variant } = answer;
