@@ -5,6 +5,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
+import { childrenOf, isRunning } from '../support/processes.js';
 
 const PROGRAM = path.resolve(import.meta.dirname, '../../dist/cli/main.js');
 
@@ -70,6 +71,8 @@ describe('embedq serve', () => {
       Array.from({ length: 200 }, (_, index) => `text number ${index}`),
     );
     await untilBusy(base);
+    const children = await childrenOf(child.pid ?? 0);
+    expect(children.length).toBeGreaterThan(0);
     child.kill('SIGTERM');
     const response = await call;
     expect(response.status).toBe(200);
@@ -80,6 +83,7 @@ describe('embedq serve', () => {
     expect(await ended).toBe(0);
     expect(lines.some((line) => line.includes('"stopped"'))).toBe(true);
     expect(stdout()).toBe('');
+    expect(children.filter(({ pid }) => isRunning(pid))).toEqual([]);
   });
 
   it('exits at once at a second signal', async () => {
