@@ -345,6 +345,14 @@ export const SETTINGS = {
     description: 'Most texts of one call.',
     group: BATCHING,
   }),
+  maxTextCharacters: setting({
+    name: 'EMB_MAX_TEXT_CHARACTERS',
+    parse: integer(1, 67_108_864),
+    defaultText: '262144',
+    description:
+      'Most characters (UTF-16 units) or token ids of one text. Far more than a model reads, far less than stalls others.',
+    group: BATCHING,
+  }),
   maxBodyBytes: setting({
     name: 'EMB_MAX_BODY_BYTES',
     parse: integer(1024, 1_073_741_824),

@@ -53,6 +53,12 @@ export const ERRORS = {
     message: (d) => `${count(d.texts, 'text')} in one call, limit ${d.limit}.`,
     advice: 'Split the call, or raise EMB_MAX_TEXTS_PER_CALL.',
   }),
+  E_TEXT_TOO_LARGE: define<{ index: number; characters: number; limit: number }>({
+    httpStatus: 413,
+    retryable: false,
+    message: (d) => `Text ${d.index} has ${d.characters} characters, limit ${d.limit}.`,
+    advice: 'Split the text, or raise EMB_MAX_TEXT_CHARACTERS.',
+  }),
   E_TEXT_TOO_LONG: define<{ index: number; tokens: number; maxTokens: number }>({
     httpStatus: 413,
     retryable: false,

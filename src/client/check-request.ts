@@ -1,14 +1,19 @@
 // Refuses a call that TypeScript would have refused, for callers who write JavaScript or pass on what they were
 // sent: nothing of a wrong type reaches a queue.
+import type { EmbedInput } from '../contracts/embedding.js';
 import { LANES } from '../contracts/lane.js';
 import { fail } from '../errors.js';
 
-/** @throws E_INVALID_REQUEST naming the field */
-export function checkRequest(texts: unknown, options: unknown): void {
+/** @throws E_INVALID_REQUEST naming the field, E_TEXT_TOO_LARGE */
+export function checkRequest(texts: unknown, options: unknown, maxTextCharacters: number): void {
   if (!Array.isArray(texts)) throw refuse('texts', `must be an array of strings, is ${typeName(texts)}`);
   if (texts.length === 0) throw refuse('texts', 'is empty; give at least one text');
   const wrong = texts.findIndex((text) => typeof text !== 'string' && !isTokenIds(text));
   if (wrong >= 0) throw refuse(`texts[${wrong}]`, `must be a string, is ${typeName(texts[wrong])}`);
+  const large = texts.findIndex((text: EmbedInput) => text.length > maxTextCharacters);
+  if (large >= 0) {
+    throw fail('E_TEXT_TOO_LARGE', { index: large, characters: texts[large].length, limit: maxTextCharacters });
+  }
   if (typeof options !== 'object' || options === null)
     throw refuse('options', `must be an object, is ${typeName(options)}`);
   for (const [name, value] of Object.entries(options)) {

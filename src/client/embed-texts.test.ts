@@ -46,7 +46,13 @@ function backend(alias: string, answer: (call: ModelCall) => Promise<Partial<Mod
 
 function settings(...backends: ModelBackend[]) {
   const all = backends.map(({ info }) => info.alias);
-  return { backends, defaultModels: { rt: all.slice(0, 1), bulk: all }, maxTextsPerPart: 4, maxPartsInFlight: 2 };
+  return {
+    backends,
+    defaultModels: { rt: all.slice(0, 1), bulk: all },
+    maxTextCharacters: 100,
+    maxTextsPerPart: 4,
+    maxPartsInFlight: 2,
+  };
 }
 
 describe('embedTexts', () => {
@@ -142,6 +148,12 @@ describe('embedTexts', () => {
       { kind: 'text', text: 'as it is: ' },
       { kind: 'default' },
     ]);
+  });
+
+  it('refuses a text of more characters than the limit, with the numbers', async () => {
+    const call = embedTexts(settings(backend('a')), ['x', 'y'.repeat(101)], {});
+    await expect(call).rejects.toMatchObject({ code: 'E_TEXT_TOO_LARGE', httpStatus: 413 });
+    await expect(call).rejects.toThrow('Text 1 has 101 characters, limit 100.');
   });
 
   it.each([

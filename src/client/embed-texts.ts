@@ -12,6 +12,8 @@ export interface EmbedTextsSettings {
   readonly backends: readonly ModelBackend[];
   /** Aliases for calls that name no model. */
   readonly defaultModels: Readonly<Record<Profile, readonly string[]>>;
+  /** UTF-16 units, or token ids, of one text. */
+  readonly maxTextCharacters: number;
   /** Texts of one part; a call with more is computed in parts. */
   readonly maxTextsPerPart: number;
   /** Parts of one call that may be under way at once: enough to keep length buckets full, within the queue's bound. */
@@ -27,7 +29,7 @@ export async function embedTexts(
   texts: readonly EmbedInput[],
   options: EmbedOptions,
 ): Promise<EmbedResult> {
-  checkRequest(texts, options);
+  checkRequest(texts, options, settings.maxTextCharacters);
   const profile = options.profile ?? 'rt';
   const requestId = options.requestId ?? randomUUID();
   const names = options.models ?? settings.defaultModels[profile];

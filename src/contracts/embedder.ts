@@ -6,6 +6,8 @@ import type { ModelInfo } from './model.js';
 /** Limits in force for one call, as `/info` tells them. */
 export interface ServiceLimits {
   readonly maxTextsPerCall: number;
+  /** UTF-16 units, or token ids, of one text. */
+  readonly maxTextCharacters: number;
   readonly maxBodyBytes: number;
   /** Padded tokens one inference run may hold, by lane. */
   readonly maxBatchTokensRt: number;

@@ -99,11 +99,13 @@ function assemble(config: Config, workers: readonly ModelWorker[], closeWorkers:
   const settings = {
     backends: workers,
     defaultModels,
+    maxTextCharacters: config.maxTextCharacters,
     maxTextsPerPart,
     maxPartsInFlight: Math.max(1, Math.min(MAX_PARTS_IN_FLIGHT, Math.floor(config.maxQueuedTexts / maxTextsPerPart))),
   };
   const limits: ServiceLimits = Object.freeze({
     maxTextsPerCall: config.maxTextsPerCall,
+    maxTextCharacters: config.maxTextCharacters,
     maxBodyBytes: config.maxBodyBytes,
     maxBatchTokensRt: config.batchMaxTokensRt,
     maxBatchTokensBulk: config.batchMaxTokensBulk,

@@ -13,6 +13,7 @@ export function registerInfoRoute(app: FastifyInstance, { embedder, settings }: 
     default_models: embedder.defaultModels,
     limits: {
       max_texts_per_call: limits.maxTextsPerCall,
+      max_text_characters: limits.maxTextCharacters,
       max_body_bytes: limits.maxBodyBytes,
       max_batch_tokens_rt: limits.maxBatchTokensRt,
       max_batch_tokens_bulk: limits.maxBatchTokensBulk,

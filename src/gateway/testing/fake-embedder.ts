@@ -60,6 +60,7 @@ export function createFakeEmbedder(settings: FakeEmbedderSettings = {}): FakeEmb
     defaultModels: { rt: defaults, bulk: defaults },
     limits: {
       maxTextsPerCall: 2048,
+      maxTextCharacters: 262_144,
       maxBodyBytes: 8_388_608,
       maxBatchTokensRt: 4096,
       maxBatchTokensBulk: 16_384,
