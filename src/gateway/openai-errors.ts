@@ -16,6 +16,7 @@ const WORDING: Partial<Record<ErrorCode, OpenAiWording>> = {
   E_PROMPT_UNKNOWN: { code: 'prompt_not_found', param: 'model' },
   E_DIMENSIONS_INVALID: { code: 'invalid_dimensions', param: 'dimensions' },
   E_TOO_MANY_TEXTS: { status: 400, code: 'array_above_max_length', param: 'input' },
+  E_TEXT_TOO_LARGE: { status: 400, code: 'string_above_max_length', param: 'input' },
   E_TEXT_TOO_LONG: { status: 400, code: 'context_length_exceeded', param: 'input' },
   E_TEXT_POISON: { code: 'text_not_computable', param: 'input' },
   E_TOKEN_IDS_REFUSED: { code: 'token_ids_refused', param: 'input' },

@@ -68,10 +68,23 @@ describe('odd texts', () => {
     for (const vector of vectors) expect(Math.hypot(...vector)).toBeCloseTo(1, 5);
   });
 
-  it('of a megabyte are cut like any other', async () => {
-    const response = await gateway.post('/v1/embed', { texts: ['long '.repeat(200_000)] });
+  it('of a quarter of a million characters are cut like any other', async () => {
+    const response = await gateway.post('/v1/embed', { texts: ['long '.repeat(50_000)] });
     expect(response.status).toBe(200);
     expect((await readAnswer(response)).model_results[0]).toMatchObject({ truncated: 1, tokens: MAX_SEQ });
+  });
+});
+
+describe('a text of a megabyte', () => {
+  it.each([
+    ['/v1/embed', { texts: ['x', 'long '.repeat(200_000)] }, 413],
+    ['/v1/embeddings', { model: 'minilm', input: ['x', 'long '.repeat(200_000)] }, 400],
+  ])('is refused by its size on %s', async (path, body, status) => {
+    const response = await gateway.post(path, body);
+    expect(response.status).toBe(status);
+    const answer = await readAnswer(response);
+    const message = status === 413 ? answer.message : answer.error.message;
+    expect(message).toBe('Text 1 has 1000000 characters, limit 262144.');
   });
 });
 

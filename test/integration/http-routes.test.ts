@@ -315,6 +315,7 @@ describe('GET /health and /info', () => {
       models: [{ alias: 'fake', max_seq: 16, prompts: { query: 'query: ', passage: 'passage: ' } }, { alias: 'other' }],
     });
     expect(body.routes).toContain('POST /v1/embeddings');
+    expect(body).toMatchObject({ limits: { max_text_characters: 262_144 } });
   });
 
   it('lists only routes that there are', async () => {

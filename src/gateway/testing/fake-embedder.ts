@@ -54,20 +54,21 @@ export function createFakeEmbedder(settings: FakeEmbedderSettings = {}): FakeEmb
     fakeModel({ alias: 'other', modelId: 'example/other-model', dim: 8, prompts: {}, fingerprint: '00000000000fa4e1' }),
   ];
   const defaults = models.slice(0, 1).map(({ alias }) => alias);
+  const limits: ServiceLimits = {
+    maxTextsPerCall: 2048,
+    maxTextCharacters: 262_144,
+    maxBodyBytes: 8_388_608,
+    maxBatchTokensRt: 4096,
+    maxBatchTokensBulk: 16_384,
+    maxQueuedTexts: 65_536,
+    maxQueuedTokens: 8_388_608,
+    ...settings.limits,
+  };
   let closed = 0;
   return {
     models,
     defaultModels: { rt: defaults, bulk: defaults },
-    limits: {
-      maxTextsPerCall: 2048,
-      maxTextCharacters: 262_144,
-      maxBodyBytes: 8_388_608,
-      maxBatchTokensRt: 4096,
-      maxBatchTokensBulk: 16_384,
-      maxQueuedTexts: 65_536,
-      maxQueuedTokens: 8_388_608,
-      ...settings.limits,
-    },
+    limits,
     get closed() {
       return closed;
     },
@@ -75,6 +76,11 @@ export function createFakeEmbedder(settings: FakeEmbedderSettings = {}): FakeEmb
       if (closed > 0) throw fail('E_CLOSED', {});
       await settings.beforeAnswer?.(texts, options);
       if (options.signal?.aborted) throw fail('E_CANCELLED', { texts: texts.length });
+      const large = texts.findIndex((text) => text.length > limits.maxTextCharacters);
+      const characters = texts[large]?.length;
+      if (characters !== undefined) {
+        throw fail('E_TEXT_TOO_LARGE', { index: large, characters, limit: limits.maxTextCharacters });
+      }
       return answer(models, options.models ?? defaults, texts, options, settings.poison ?? 'POISON');
     },
     status: () => models.map(({ alias }) => fakeStatus(alias, settings.states?.[alias] ?? 'ready')),
