@@ -7,6 +7,7 @@ import type { ResultRow } from './formats.js';
 import type { TextRow } from './read-texts.js';
 
 export interface StreamLimits {
+  /** Few, because a call is answered when its slowest text is: rows and progress come as smoothly as calls are small. */
   readonly maxTextsPerCall: number;
   /** Texts sent and not answered. The scheduler's choice of lengths is as wide as this. */
   readonly maxTextsInFlight: number;
@@ -17,7 +18,7 @@ export interface StreamLimits {
 }
 
 export const DEFAULT_STREAM_LIMITS: StreamLimits = {
-  maxTextsPerCall: 256,
+  maxTextsPerCall: 32,
   maxTextsInFlight: 4096,
   maxCharactersInFlight: 16 * 1024 * 1024,
   maxFloatsHeld: 16 * 1024 * 1024,
