@@ -62,7 +62,7 @@ const models = existsSync(SHARED)
     ]
   : [];
 
-it.skipIf(models.length > 0)('has no ../shared here: golden vectors are not checked', () => {});
+if (models.length === 0) it.skip('golden vectors are not checked: there is no ../shared', () => {});
 
 describe.each(models)('$name', ({ name, folder, golden: goldenFile }) => {
   const golden = readGolden(goldenFile);
