@@ -345,6 +345,19 @@ export function fail<Code extends ErrorCode>(
   return new EmbedqError(code, definition.message(details), details as Record<string, unknown>, options);
 }
 
+/**
+ * The same failure in a longer list: whoever computes a part of a call counts texts from the part's first, the caller
+ * from the call's. In every code's details `index` is the position of a text.
+ */
+export function withTextOffset(error: EmbedqError, offset: number): EmbedqError {
+  const { index } = error.details;
+  if (typeof index !== 'number' || offset === 0) return error;
+  const details = { ...error.details, index: index + offset };
+  // As in `fail`: these are the details of this code, with another number in them.
+  const definition = ERRORS[error.code] as unknown as Definition<typeof details>;
+  return new EmbedqError(error.code, definition.message(details), details, { cause: error.cause });
+}
+
 /** What anything thrown looks like to a caller; a stranger's error becomes E_INTERNAL with its message. */
 export function toEmbedqError(thrown: unknown): EmbedqError {
   if (thrown instanceof EmbedqError) return thrown;

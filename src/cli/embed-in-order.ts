@@ -2,7 +2,7 @@
 // length, answers in the order of the texts, and bounds on everything that is held.
 import { setMaxListeners } from 'node:events';
 import type { EmbedResult, ModelResult } from '../contracts/embedding.js';
-import { EmbedqError, type ErrorDetails, fail, toEmbedqError } from '../errors.js';
+import { EmbedqError, fail, toEmbedqError, withTextOffset } from '../errors.js';
 import type { ResultRow } from './formats.js';
 import type { TextRow } from './read-texts.js';
 
@@ -133,9 +133,7 @@ function isOverloaded(error: unknown): boolean {
 
 /** A call counts its own texts from 0; the reader of the message counts those of the input. */
 function asOfTheInput(error: unknown, firstIndex: number): unknown {
-  if (!(error instanceof EmbedqError) || error.code !== 'E_TEXT_TOO_LONG') return error;
-  const { index, tokens, maxTokens } = error.details as ErrorDetails<'E_TEXT_TOO_LONG'>;
-  return fail('E_TEXT_TOO_LONG', { index: index + firstIndex, tokens, maxTokens }, { cause: error });
+  return error instanceof EmbedqError ? withTextOffset(error, firstIndex) : error;
 }
 
 function countFloats(result: EmbedResult): number {

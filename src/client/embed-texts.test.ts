@@ -98,7 +98,7 @@ describe('embedTexts', () => {
   it('reports a text that failed alone, with its position, beside the others', async () => {
     const poisoned = backend('a', async () => ({
       vectors: [Float32Array.of(1, 2), new Float32Array(0)],
-      failedTexts: [{ index: 1, code: 'E_TEXT_POISON', message: 'Text 1 …' }],
+      failedTexts: [{ index: 1, attempts: 2 }],
     }));
     const result = await embedTexts(settings(poisoned), ['x', 'y'], {});
     expect(result.errors).toMatchObject([{ code: 'E_TEXT_POISON', textIndexes: [1] }]);
@@ -136,6 +136,20 @@ describe('embedTexts', () => {
     );
     await expect(call).rejects.toMatchObject({ code: 'E_INFERENCE_FAILED' });
     expect(failing.calls.every(({ signal }) => signal?.aborted)).toBe(true);
+  });
+
+  it('counts texts from the first of the call, also where a part refuses one', async () => {
+    const refusing = backend('a', async (call) => {
+      if (call.texts[1] === 'long') throw fail('E_TEXT_TOO_LONG', { index: 1, tokens: 9, maxTokens: 8 });
+      return {};
+    });
+    const call = embedTexts(settings(refusing), ['x', 'x', 'x', 'x', 'x', 'long'], {});
+    await expect(call).rejects.toThrow('Text 5 has 9 tokens, limit 8.');
+    const poisoned = backend('a', async (part) => ({
+      failedTexts: part.texts[1] === 'poison' ? [{ index: 1, attempts: 2 }] : [],
+    }));
+    const { errors } = await embedTexts(settings(poisoned), ['x', 'x', 'x', 'x', 'x', 'poison'], {});
+    expect(errors).toMatchObject([{ textIndexes: [5], message: expect.stringMatching(/^Text 5 /) }]);
   });
 
   it('prefers the prompt that the name asks for over the default, and the option over both', async () => {

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { ModelAnswer, ModelBackend, PromptChoice } from '../contracts/backend.js';
 import type { EmbedInput, EmbedOptions, EmbedResult, ModelFailure, ModelResult } from '../contracts/embedding.js';
 import type { Profile } from '../contracts/lane.js';
-import { type EmbedqError, fail, toEmbedqError } from '../errors.js';
+import { type EmbedqError, fail, toEmbedqError, withTextOffset } from '../errors.js';
 import { checkRequest } from './check-request.js';
 import { findModel } from './model-name.js';
 
@@ -103,7 +103,10 @@ async function embedInParts(
   const takeParts = async () => {
     for (let part = nextPart++; part < starts.length; part = nextPart++) {
       const start = starts[part] ?? 0;
-      answers[part] = await backend.embed({ ...call, signal, texts: texts.slice(start, start + maxTextsPerPart) });
+      const own = texts.slice(start, start + maxTextsPerPart);
+      answers[part] = await backend.embed({ ...call, signal, texts: own }).catch((error: unknown) => {
+        throw withTextOffset(toEmbedqError(error), start);
+      });
     }
   };
   try {
@@ -153,7 +156,7 @@ function splitAnswer(
   const failure: ModelFailure = {
     model,
     code: 'E_TEXT_POISON',
-    message: failedTexts.map(({ message }) => message).join(' '),
+    message: failedTexts.map((failed) => fail('E_TEXT_POISON', { ...failed }).message).join(' '),
     retryable: false,
     textIndexes: failedTexts.map(({ index }) => index),
   };

@@ -25,11 +25,11 @@ export interface ModelCall {
   readonly tenantId: string | null;
 }
 
-/** A text that failed while its neighbours were answered. */
+/** A text that failed (E_TEXT_POISON) while its neighbours were answered. */
 export interface FailedText {
   readonly index: number;
-  readonly code: 'E_TEXT_POISON';
-  readonly message: string;
+  /** Inference processes that it ended. */
+  readonly attempts: number;
 }
 
 export interface ModelAnswer {

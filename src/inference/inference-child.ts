@@ -1,9 +1,20 @@
 // The supervisor's side of one inference child: starts it, gives it batches, notices that it died or hangs, and
 // stops it.
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { EmbedqError, fail } from '../errors.js';
 import type { ModelDescription } from '../models/description.js';
-import type { FromChild, RunRequest } from './child-protocol.js';
+import type { LoadFailedReply, LoadRequest, ReadyReply, RunFailedReply } from './child-protocol.js';
+import {
+  decodeValue,
+  decodeVectors,
+  encodeRun,
+  encodeValue,
+  FRAME_KINDS,
+  type Frame,
+  FrameAssembler,
+} from './frames.js';
 import type { TokenRow } from './token-row.js';
 
 /** Long enough for a model of some gigabytes from a slow disk. */
@@ -42,6 +53,9 @@ export class ChildDied extends Error {
   }
 }
 
+/** A pipe to a child is a socket, which has ref and unref; the stream type does not say so. */
+type UnrefableDuplex = Duplex & { ref(): void; unref(): void };
+
 interface PendingBatch {
   readonly resolve: (result: BatchVectors) => void;
   readonly reject: (error: Error) => void;
@@ -51,6 +65,7 @@ export class InferenceChild {
   /** In the order they were sent, which is the order they are computed in. */
   readonly #pending = new Map<number, PendingBatch>();
   readonly #process: ChildProcess;
+  readonly #pipe: UnrefableDuplex;
   readonly #batchTimeoutMs: number;
   #nextBatchId = 1;
   #hangTimer: NodeJS.Timeout | null = null;
@@ -64,11 +79,13 @@ export class InferenceChild {
   private constructor(settings: InferenceChildSettings) {
     this.#batchTimeoutMs = settings.batchTimeoutMs;
     // Never `detached`: a session of its own would be an autogroup of its own, and niceness only counts within one.
-    this.#process = fork(settings.entry, [], {
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      execArgv: [],
+    this.#process = spawn(process.execPath, [fileURLToPath(settings.entry)], {
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     });
+    // Cast: the fourth entry of stdio is 'pipe', which makes it a socket that is read and written.
+    this.#pipe = this.#process.stdio[3] as UnrefableDuplex;
+    // Broken means that the process is gone or going; its exit says why.
+    this.#pipe.on('error', () => this.kill('its pipe broke'));
     this.#process.stderr?.on('data', (chunk: Buffer) => {
       this.#stderrTail = (this.#stderrTail + chunk.toString('utf8')).slice(-STDERR_TAIL_BYTES);
     });
@@ -124,10 +141,7 @@ export class InferenceChild {
       this.#pending.set(batchId, { resolve, reject });
       if (this.#pending.size === 1) this.#watchForHang();
       this.#keepEventLoopAlive();
-      this.#process.send(packRows(batchId, rows), (error) => {
-        // The exit event tells the same with a better reason; this covers a channel that closed first.
-        if (error) this.kill(`its channel broke (${error.message})`);
-      });
+      this.#pipe.write(encodeRun(batchId, rows));
     });
   }
 
@@ -141,7 +155,7 @@ export class InferenceChild {
   async stop(): Promise<void> {
     this.#killReason ??= 'stopped';
     if (this.#died !== null) return;
-    if (this.#process.connected) this.#process.disconnect();
+    this.#pipe.end();
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_TIMEOUT_MS);
     this.#process.ref();
     await this.exited;
@@ -159,31 +173,41 @@ export class InferenceChild {
         clearTimeout(timer);
         reject(unavailable(`an inference process ended while it loaded the model: ${reason}`));
       });
-      this.#process.on('message', (message: FromChild) => {
-        switch (message.kind) {
-          case 'ready':
-            clearTimeout(timer);
-            this.residentBytesAtStart = message.residentBytes;
-            this.#letEventLoopEnd();
-            resolve();
-            return;
-          case 'load_failed':
-            clearTimeout(timer);
-            reject(new EmbedqError(message.code, message.message, message.details));
-            return;
-          case 'vectors':
-            this.#settle(message.batchId)?.resolve(message);
-            return;
-          case 'run_failed':
-            this.#settle(message.batchId)?.reject(fail('E_INFERENCE_FAILED', { problem: message.problem }));
-            return;
+      const assembler = new FrameAssembler((frame) => {
+        if (frame.kind === FRAME_KINDS.ready) {
+          clearTimeout(timer);
+          this.residentBytesAtStart = decodeValue<ReadyReply>(frame.payload).residentBytes;
+          this.#letEventLoopEnd();
+          resolve();
+        } else if (frame.kind === FRAME_KINDS.loadFailed) {
+          clearTimeout(timer);
+          const { code, message, details } = decodeValue<LoadFailedReply>(frame.payload);
+          reject(new EmbedqError(code, message, details));
+        } else {
+          this.#answer(frame);
+        }
+      });
+      this.#pipe.on('data', (chunk: Buffer) => {
+        try {
+          assembler.push(chunk);
+        } catch (error) {
+          this.kill(`it sent what is no frame (${(error as Error).message})`);
         }
       });
       const { model, threads, niceness } = settings;
-      this.#process.send({ kind: 'load', model, threads, niceness }, (error) => {
-        if (error) this.kill(`its channel broke (${error.message})`);
-      });
+      const request: LoadRequest = { model, threads, niceness };
+      this.#pipe.write(encodeValue(FRAME_KINDS.load, request));
     });
+  }
+
+  #answer(frame: Frame): void {
+    if (frame.kind === FRAME_KINDS.vectors) {
+      const { batchId, ...result } = decodeVectors(frame.payload);
+      this.#settle(batchId)?.resolve(result);
+    } else {
+      const { batchId, problem } = decodeValue<RunFailedReply>(frame.payload);
+      this.#settle(batchId)?.reject(fail('E_INFERENCE_FAILED', { problem }));
+    }
   }
 
   #settle(batchId: number): PendingBatch | undefined {
@@ -228,26 +252,13 @@ export class InferenceChild {
   // An idle child must not keep a script alive that has nothing left to do; one with work must.
   #keepEventLoopAlive(): void {
     this.#process.ref();
-    this.#process.channel?.ref();
+    this.#pipe.ref();
   }
 
   #letEventLoopEnd(): void {
     this.#process.unref();
-    this.#process.channel?.unref();
-    // A pipe to a child is a socket, which has unref; the stream type does not say so.
-    (this.#process.stderr as unknown as { unref?: () => void } | null)?.unref?.();
+    this.#pipe.unref();
+    // Cast: as for the pipe.
+    (this.#process.stderr as unknown as UnrefableDuplex | null)?.unref();
   }
-}
-
-function packRows(batchId: number, rows: readonly TokenRow[]): RunRequest {
-  const lengths = Int32Array.from(rows, (row) => row.ids.length);
-  const ids = new Int32Array(lengths.reduce((sum, length) => sum + length, 0));
-  let start = 0;
-  for (const row of rows) {
-    ids.set(row.ids, start);
-    start += row.ids.length;
-  }
-  const anyPrompt = rows.some((row) => row.promptTokens > 0);
-  const promptTokens = anyPrompt ? Int32Array.from(rows, (row) => row.promptTokens) : null;
-  return { kind: 'run', batchId, ids, lengths, promptTokens };
 }

@@ -2,7 +2,6 @@
 
 import type { CallTicket } from '../batching/scheduler.js';
 import type { FailedText, ModelCall } from '../contracts/backend.js';
-import { fail } from '../errors.js';
 
 const EMPTY_VECTOR = new Float32Array(0);
 
@@ -51,8 +50,7 @@ export class CallInProgress {
   /** Marks one text as poison; the others go on. */
   failText(index: number, attempts: number): void {
     if (this.#ended) return;
-    const { message } = fail('E_TEXT_POISON', { index, attempts });
-    this.failedTexts.push({ index, code: 'E_TEXT_POISON', message });
+    this.failedTexts.push({ index, attempts });
     this.#oneLess();
   }
 

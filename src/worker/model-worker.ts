@@ -5,7 +5,7 @@ import type { BackendStatus, LaneStatus, ModelAnswer, ModelBackend, ModelCall } 
 import type { Lane } from '../contracts/lane.js';
 import type { Logger } from '../contracts/log.js';
 import type { ModelInfo } from '../contracts/model.js';
-import { fail, toEmbedqError } from '../errors.js';
+import { fail, toEmbedqError, withTextOffset } from '../errors.js';
 import { cutToDimensions } from '../inference/chain.js';
 import type { InferencePool } from '../inference/inference-pool.js';
 import type { TokenRow } from '../inference/token-row.js';
@@ -210,12 +210,15 @@ export class ModelWorker implements ModelBackend {
     const chosen = prompt.text === '' ? null : { text: prompt.text };
     for (let start = 0; start < texts.length && !progress.ended; start += TOKENIZE_CHUNK_TEXTS) {
       const chunk = texts.slice(start, start + TOKENIZE_CHUNK_TEXTS);
-      const tokenize = () => this.#tokenizer.tokenize(chunk, chosen);
+      const tokenize = () =>
+        this.#tokenizer.tokenize(chunk, chosen).catch((error: unknown) => {
+          throw withTextOffset(toEmbedqError(error), start);
+        });
       try {
         const rows = await (lane === 'bulk' ? this.#turns.run(tokenize) : tokenize());
         for (const [offset, row] of rows.entries()) this.#addRow(progress, start + offset, row);
       } catch (error) {
-        progress.failCall(withIndexOf(error, start));
+        progress.failCall(toEmbedqError(error));
       }
       this.#pump();
     }
@@ -309,17 +312,4 @@ async function computeDirectly(pool: InferencePool | undefined, rows: readonly T
     flat.set(vector, row * dim);
   });
   return flat;
-}
-
-/** The tokenizer counts positions within its chunk; callers count them within their call. */
-function withIndexOf(error: unknown, chunkStart: number): Error {
-  const known = toEmbedqError(error);
-  const index = known.details['index'];
-  if (known.code !== 'E_TOKEN_ID_UNKNOWN' || typeof index !== 'number') return known;
-  const { tokenId, vocabulary } = known.details;
-  return fail('E_TOKEN_ID_UNKNOWN', {
-    index: index + chunkStart,
-    tokenId: Number(tokenId),
-    vocabulary: String(vocabulary),
-  });
 }
