@@ -1,8 +1,8 @@
 // From raw arguments to an exit code: find the command, answer --help and --version, check the arguments, run it,
 // and say what failed in one voice.
-import { readFileSync } from 'node:fs';
 import { runCommand } from 'citty';
 import { fail, toEmbedqError } from '../errors.js';
+import { readVersion } from '../start/version.js';
 import { checkArguments } from './arguments.js';
 import { type CommandEnvironment, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from './command.js';
 import { type CommandEntry, type CommandGroup, isGroup, ROOT } from './commands.js';
@@ -103,10 +103,4 @@ function resolve(rawArgs: readonly string[], wantsHelp: boolean): Resolved {
     rest = rest.slice(1);
   }
   return { path, entry, rest };
-}
-
-function readVersion(): string {
-  // package.json is always there: npm puts it into every package.
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

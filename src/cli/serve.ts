@@ -1,7 +1,6 @@
 // `embedq serve`: the models over HTTP until a signal says stop.
 import { once } from 'node:events';
 import { readConfig } from '../config.js';
-import { startServer } from '../start/serve.js';
 import { integerOption } from './arguments.js';
 import { defineEmbedqCommand, EXIT_OK } from './command.js';
 
@@ -37,6 +36,8 @@ export default defineEmbedqCommand({
   ],
   async run({ args }, { interruption }) {
     const port = integerOption('port', args.port, 0, MAX_PORT) ?? DEFAULT_PORT;
+    // Only now: fastify takes longer to load than --help should.
+    const { startServer } = await import('../start/serve.js');
     const server = await startServer({ host: args.host, port, config: readConfig() });
     if (!interruption.signal.aborted) await once(interruption.signal, 'abort');
     await server.close();

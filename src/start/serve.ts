@@ -1,7 +1,6 @@
 // Starts the HTTP server: models first, then the port, so that whoever can connect can be served. Stops it in the
 // reverse order: no new calls, running ones end, then the embedder.
 
-import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { pino } from 'pino';
 import type { Config } from '../config.js';
@@ -9,6 +8,7 @@ import type { Embedder } from '../contracts/embedder.js';
 import { type EmbedqError, fail } from '../errors.js';
 import { buildApp } from '../gateway/app.js';
 import { createEmbedder } from './embedder.js';
+import { readVersion } from './version.js';
 
 export interface ServeSettings {
   readonly host: string;
@@ -110,10 +110,4 @@ function listenError(host: string, port: number, error: unknown): EmbedqError {
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\./.test(host);
-}
-
-function readVersion(): string {
-  // package.json is always there: npm puts it into every package.
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
