@@ -40,13 +40,20 @@ function cutBatches(rows, batchTokens) {
 }
 
 const handlers = {
-  async load({ file, threads, spinning }) {
+  async load({ file, threads, spinning, spinDurationUs }) {
     await session?.release();
     session = await ort.InferenceSession.create(file, {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       enableMemPattern: false,
-      extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' } } },
+      extra: {
+        session: {
+          intra_op: {
+            allow_spinning: spinning ? '1' : '0',
+            ...(spinDurationUs === undefined ? {} : { spin_duration_us: String(spinDurationUs) }),
+          },
+        },
+      },
     });
   },
   /** Milliseconds for all rows. */

@@ -4,14 +4,15 @@
 // cannot favour one; ratios are medians over the rounds.
 //
 //   npm run bench:core -- [--variant fp32|int8|both] [--texts 2048] [--rounds 3] [--shared ../shared] [--skip-cli]
-import { fork, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { createEmbedder } from 'embedq';
 import { createTokenizer } from '../dist/inference/tokenizer.js';
 import { readModelRepository } from '../dist/models/repository.js';
+import { startBare } from './bare-process.mjs';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 const { values: arguments_ } = parseArgs({
@@ -27,7 +28,10 @@ const { values: arguments_ } = parseArgs({
 const TEXTS = Number(arguments_.texts);
 const ROUNDS = Number(arguments_.rounds);
 const RT_EVERY_MS = 50;
-const RT_CALLS = 200;
+const RT_CALLS = 400;
+/** Full bulk load: so many callers, each with the next call as soon as the last is answered. */
+const BULK_FEEDERS = 32;
+const BULK_CALL_TEXTS = 32;
 const MODEL_DIR = path.join(arguments_.shared, 'models/all-MiniLM-L6-v2');
 const CORES = os.availableParallelism();
 
@@ -42,25 +46,6 @@ const median = (values) => percentile(values, 0.5);
 async function readTexts(name, count) {
   const lines = (await readFile(path.join(arguments_.shared, 'bench', name), 'utf8')).trim().split('\n');
   return lines.slice(0, count).map((line) => JSON.parse(line).text);
-}
-
-/** A process of bench/bare-session.mjs with its three verbs. */
-function startBare() {
-  const child = fork(path.join(import.meta.dirname, 'bare-session.mjs'), { serialization: 'advanced' });
-  let nextId = 1;
-  const ask = (name, argument) =>
-    new Promise((resolve, reject) => {
-      const id = nextId++;
-      const onMessage = (message) => {
-        if (message.id !== id) return;
-        child.off('message', onMessage);
-        resolve(message.result);
-      };
-      child.on('message', onMessage);
-      child.once('exit', () => reject(new Error('the bare process ended')));
-      child.send({ id, name, argument });
-    });
-  return { ask, stop: () => child.disconnect() };
 }
 
 /** Bare throughput in texts a second with some settings: the rows are dealt out to as many processes. */
@@ -150,14 +135,14 @@ async function underBulkLoad(embedder, texts, queries) {
   let stop = false;
   let done = 0;
   const feed = async (offset) => {
-    for (let i = offset; !stop; i += 4) {
-      const start = (i * 256) % texts.length;
-      const part = texts.slice(start, start + 256);
+    for (let i = offset; !stop; i += BULK_FEEDERS) {
+      const start = (i * BULK_CALL_TEXTS) % texts.length;
+      const part = texts.slice(start, start + BULK_CALL_TEXTS);
       await embedder.embedTexts(part, { profile: 'bulk' });
       if (!stop) done += part.length;
     }
   };
-  const feeders = [0, 1, 2, 3].map(feed);
+  const feeders = Array.from({ length: BULK_FEEDERS }, (_, offset) => feed(offset));
   await new Promise((resolve) => setTimeout(resolve, 2_000));
   done = 0;
   const startedAtMs = performance.now();
@@ -205,7 +190,6 @@ let localModelsDir = null;
 /** The shared model under `<model_id>/<rev>/`, as LOCAL_MODELS_DIR wants it. */
 async function localModels() {
   if (localModelsDir !== null) return localModelsDir;
-  const { mkdir, symlink } = await import('node:fs/promises');
   localModelsDir = await mkdtemp(path.join(os.tmpdir(), 'embedq-bench-models-'));
   const owner = path.join(localModelsDir, 'sentence-transformers/all-MiniLM-L6-v2');
   await mkdir(owner, { recursive: true });
