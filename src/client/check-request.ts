@@ -27,6 +27,9 @@ export function checkRequest(texts: unknown, options: unknown, maxTextCharacters
   if (prompt !== undefined && promptName !== undefined) throw refuse('prompt', 'and promptName exclude each other');
 }
 
+/** What a timer can hold: about 24 days. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
 type Check = (value: unknown) => string | null;
 
 const isText: Check = (value) => (typeof value === 'string' ? null : `must be a string, is ${typeName(value)}`);
@@ -52,7 +55,10 @@ const CHECKS = new Map<string, Check>([
   ['promptName', isText],
   ['prompt', isText],
   ['truncate', (value) => (typeof value === 'boolean' ? null : `must be true or false, is ${typeName(value)}`)],
-  ['timeoutMs', isPositive],
+  [
+    'timeoutMs',
+    (value) => isPositive(value) ?? (Number(value) > MAX_TIMEOUT_MS ? `is ${value}, limit ${MAX_TIMEOUT_MS}` : null),
+  ],
   ['signal', (value) => (value instanceof AbortSignal ? null : `must be an AbortSignal, is ${typeName(value)}`)],
   ['tenantId', isText],
   ['idempotencyKey', isText],

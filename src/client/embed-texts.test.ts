@@ -179,6 +179,7 @@ describe('embedTexts', () => {
     ['models', ['x'], { models: ['a', 'a'] }],
     ['dimensions', ['x'], { dimensions: 1.5 }],
     ['timeoutMs', ['x'], { timeoutMs: -1 }],
+    ['timeoutMs', ['x'], { timeoutMs: 2 ** 31 }],
     ['signal', ['x'], { signal: 'stop' }],
     ['truncate', ['x'], { truncate: 'no' }],
     ['prompt', ['x'], { prompt: 'a', promptName: 'query' }],

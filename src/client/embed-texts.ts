@@ -1,6 +1,7 @@
 // `embedTexts`: checks a request, asks every model it names, and joins the answers. It knows backends only, so the
 // same code serves one process and many.
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { ModelAnswer, ModelBackend, PromptChoice } from '../contracts/backend.js';
 import type { EmbedInput, EmbedOptions, EmbedResult, ModelFailure, ModelResult } from '../contracts/embedding.js';
 import type { Profile } from '../contracts/lane.js';
@@ -33,6 +34,8 @@ export async function embedTexts(
   const profile = options.profile ?? 'rt';
   const requestId = options.requestId ?? randomUUID();
   const names = options.models ?? settings.defaultModels[profile];
+  // Many calls may share one signal; each listens only while it runs, so there is no leak to warn of.
+  if (options.signal !== undefined) setMaxListeners(0, options.signal);
   const deadlineAtMs = options.timeoutMs === undefined ? null : performance.now() + options.timeoutMs;
   const infos = settings.backends.map(({ info }) => info);
 

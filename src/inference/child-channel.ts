@@ -29,20 +29,25 @@ export function openChildChannel(fileDescriptor: number): ChildChannel {
     },
     write(frame) {
       for (let at = 0; at < frame.length; ) {
-        at += retry(() => writeSync(fileDescriptor, frame, at, frame.length - at));
+        const bytes = retry(() => writeSync(fileDescriptor, frame, at, frame.length - at));
+        // Nobody will read the rest; the next read says so too.
+        if (bytes === 0) return;
+        at += bytes;
       }
     },
   };
 }
 
-/** A signal may interrupt a call that blocks; it is made again. A supervisor that is gone reads as the end. */
+const SUPERVISOR_GONE = ['ECONNRESET', 'EPIPE'];
+
+/** A signal may interrupt a call that blocks; it is made again. A supervisor that is gone counts as 0 bytes. */
 function retry(call: () => number): number {
   for (;;) {
     try {
       return call();
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ECONNRESET') return 0;
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (SUPERVISOR_GONE.includes(code)) return 0;
       if (code !== 'EINTR') throw error;
     }
   }

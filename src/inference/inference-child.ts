@@ -65,7 +65,8 @@ export class InferenceChild {
   /** In the order they were sent, which is the order they are computed in. */
   readonly #pending = new Map<number, PendingBatch>();
   readonly #process: ChildProcess;
-  readonly #pipe: UnrefableDuplex;
+  /** null: the process could not even be started. */
+  readonly #pipe: UnrefableDuplex | null;
   readonly #batchTimeoutMs: number;
   #nextBatchId = 1;
   #hangTimer: NodeJS.Timeout | null = null;
@@ -82,13 +83,7 @@ export class InferenceChild {
     this.#process = spawn(process.execPath, [fileURLToPath(settings.entry)], {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     });
-    // Cast: the fourth entry of stdio is 'pipe', which makes it a socket that is read and written.
-    this.#pipe = this.#process.stdio[3] as UnrefableDuplex;
-    // Broken means that the process is gone or going; its exit says why.
-    this.#pipe.on('error', () => this.kill('its pipe broke'));
-    this.#process.stderr?.on('data', (chunk: Buffer) => {
-      this.#stderrTail = (this.#stderrTail + chunk.toString('utf8')).slice(-STDERR_TAIL_BYTES);
-    });
+    // First of all: where not even a process can be had, this is the only word about it.
     this.exited = new Promise((resolve) => {
       const ended = (reason: string) => {
         if (this.#died !== null) return;
@@ -97,7 +92,15 @@ export class InferenceChild {
         resolve(reason);
       };
       this.#process.once('error', (error) => ended(error.message));
-      this.#process.once('exit', (code, signal) => ended(this.#exitReason(code, signal)));
+      // Not 'exit': what the process said last may come after it.
+      this.#process.once('close', (code, signal) => ended(this.#exitReason(code, signal)));
+    });
+    // Cast: the fourth entry of stdio is 'pipe', a socket that is read and written; without a process there is none.
+    this.#pipe = (this.#process.stdio?.[3] as UnrefableDuplex | undefined) ?? null;
+    // Broken means that the process is gone or going; its exit says why.
+    this.#pipe?.on('error', () => this.#process.kill('SIGKILL'));
+    this.#process.stderr?.on('data', (chunk: Buffer) => {
+      this.#stderrTail = (this.#stderrTail + chunk.toString('utf8')).slice(-STDERR_TAIL_BYTES);
     });
   }
 
@@ -124,6 +127,11 @@ export class InferenceChild {
     return this.#died === null && this.#killReason === null;
   }
 
+  /** True where it ended without having been given anything to compute. */
+  get diedUnused(): boolean {
+    return this.#died !== null && this.#nextBatchId === 1;
+  }
+
   /** Batches sent and not yet answered. */
   get outstanding(): number {
     return this.#pending.size;
@@ -141,7 +149,7 @@ export class InferenceChild {
       this.#pending.set(batchId, { resolve, reject });
       if (this.#pending.size === 1) this.#watchForHang();
       this.#keepEventLoopAlive();
-      this.#pipe.write(encodeRun(batchId, rows));
+      this.#pipe?.write(encodeRun(batchId, rows));
     });
   }
 
@@ -155,7 +163,7 @@ export class InferenceChild {
   async stop(): Promise<void> {
     this.#killReason ??= 'stopped';
     if (this.#died !== null) return;
-    this.#pipe.end();
+    this.#pipe?.end();
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_TIMEOUT_MS);
     this.#process.ref();
     await this.exited;
@@ -187,7 +195,7 @@ export class InferenceChild {
           this.#answer(frame);
         }
       });
-      this.#pipe.on('data', (chunk: Buffer) => {
+      this.#pipe?.on('data', (chunk: Buffer) => {
         try {
           assembler.push(chunk);
         } catch (error) {
@@ -196,7 +204,7 @@ export class InferenceChild {
       });
       const { model, threads, niceness } = settings;
       const request: LoadRequest = { model, threads, niceness };
-      this.#pipe.write(encodeValue(FRAME_KINDS.load, request));
+      this.#pipe?.write(encodeValue(FRAME_KINDS.load, request));
     });
   }
 
@@ -204,9 +212,11 @@ export class InferenceChild {
     if (frame.kind === FRAME_KINDS.vectors) {
       const { batchId, ...result } = decodeVectors(frame.payload);
       this.#settle(batchId)?.resolve(result);
-    } else {
+    } else if (frame.kind === FRAME_KINDS.runFailed) {
       const { batchId, problem } = decodeValue<RunFailedReply>(frame.payload);
       this.#settle(batchId)?.reject(fail('E_INFERENCE_FAILED', { problem }));
+    } else {
+      throw fail('E_INTERNAL', { problem: `an inference frame of kind ${frame.kind}` });
     }
   }
 
@@ -252,12 +262,12 @@ export class InferenceChild {
   // An idle child must not keep a script alive that has nothing left to do; one with work must.
   #keepEventLoopAlive(): void {
     this.#process.ref();
-    this.#pipe.ref();
+    this.#pipe?.ref();
   }
 
   #letEventLoopEnd(): void {
     this.#process.unref();
-    this.#pipe.unref();
+    this.#pipe?.unref();
     // Cast: as for the pipe.
     (this.#process.stderr as unknown as UnrefableDuplex | null)?.unref();
   }

@@ -6,7 +6,7 @@
 // that ends two children all alone is poison and fails by itself. Everything else is answered.
 
 import type { Logger } from '../contracts/log.js';
-import { fail } from '../errors.js';
+import { EmbedqError, fail } from '../errors.js';
 import { ChildDied, type InferenceChild } from './inference-child.js';
 import type { TokenRow } from './token-row.js';
 
@@ -35,6 +35,8 @@ export interface BatchOutcome {
   readonly vectors: readonly (Float32Array | null)[];
   /** Children that a poison row ended; by row. */
   readonly attempts: ReadonlyMap<number, number>;
+  /** Why the runtime refused a row, alone too; by row. */
+  readonly refused: ReadonlyMap<number, EmbedqError>;
   /** Milliseconds inside the child; null where the batch had to be split. */
   readonly computeMs: number | null;
 }
@@ -118,10 +120,12 @@ export class InferencePool {
   async run(rows: readonly TokenRow[]): Promise<BatchOutcome> {
     const vectors: (Float32Array | null)[] = new Array(rows.length).fill(null);
     const attempts = new Map<number, number>();
+    const refused = new Map<number, EmbedqError>();
     let computeMs: number | null = null;
     let deaths = 0;
+    let refusal: EmbedqError | null = null;
 
-    const attempt = async (from: number, to: number): Promise<boolean> => {
+    const attempt = async (from: number, to: number): Promise<'done' | 'died' | 'refused'> => {
       try {
         const result = await this.#withChild((child) => child.run(rows.slice(from, to)));
         const dim = result.vectors.length / (to - from);
@@ -129,42 +133,57 @@ export class InferencePool {
           vectors[row] = result.vectors.subarray((row - from) * dim, (row - from + 1) * dim);
         }
         if (to - from === rows.length) computeMs = result.computeMs;
-        return true;
+        this.#failedStarts = 0;
+        return 'done';
       } catch (error) {
+        if (error instanceof EmbedqError && error.code === 'E_INFERENCE_FAILED') {
+          refusal = error;
+          return 'refused';
+        }
         if (!(error instanceof ChildDied)) throw error;
         if (!error.wasComputing) return attempt(from, to);
         deaths += 1;
-        return false;
+        return 'died';
       } finally {
         this.#offerFreeChildren();
       }
     };
 
-    const isolate = async (from: number, to: number): Promise<void> => {
+    /** For rows that failed together `failures` times: halves them, until each row is answered or known to be at fault. */
+    const isolate = async (
+      from: number,
+      to: number,
+      failure: 'died' | 'refused',
+      loneDeaths: number,
+    ): Promise<void> => {
       if (to - from > 1) {
         const middle = (from + to) >> 1;
         for (const [start, end] of [
           [from, middle],
           [middle, to],
         ] as const) {
-          if (!(await attempt(start, end))) await isolate(start, end);
+          const outcome = await attempt(start, end);
+          if (outcome !== 'done') await isolate(start, end, outcome, outcome === 'died' ? 1 : 0);
         }
-        return;
+      } else if (failure === 'refused') {
+        if (refusal !== null) refused.set(from, refusal);
+      } else if (loneDeaths < LONE_DEATHS_OF_POISON) {
+        const outcome = await attempt(from, to);
+        if (outcome !== 'done') await isolate(from, to, outcome, loneDeaths + 1);
+      } else {
+        attempts.set(from, deaths);
+        this.#settings.log.error(
+          { model: this.#settings.model, deaths },
+          'a text ends inference processes; it fails alone',
+        );
       }
-      for (let lone = 1; lone < LONE_DEATHS_OF_POISON; lone += 1) if (await attempt(from, to)) return;
-      attempts.set(from, deaths);
-      this.#settings.log.error(
-        { model: this.#settings.model, deaths },
-        'a text ends inference processes; it fails alone',
-      );
     };
 
-    if (!(await attempt(0, rows.length)) && !(await attempt(0, rows.length))) {
-      // A lone row has now ended two children by itself; more rows are halved until that is known of one.
-      if (rows.length === 1) attempts.set(0, deaths);
-      else await isolate(0, rows.length);
-    }
-    return { vectors, attempts, computeMs: deaths === 0 ? computeMs : null };
+    let outcome = await attempt(0, rows.length);
+    // The kill may have had another cause; a refusal would come again.
+    if (outcome === 'died') outcome = await attempt(0, rows.length);
+    if (outcome !== 'done') await isolate(0, rows.length, outcome, deaths);
+    return { vectors, attempts, refused, computeMs: deaths === 0 ? computeMs : null };
   }
 
   /** Ends all children. Idempotent. */
@@ -187,7 +206,9 @@ export class InferencePool {
         { model: this.#settings.model, pid: child.pid, reason },
         'an inference process ended; replacing it',
       );
-      this.#replace();
+      // One that died before it did anything may do so again and again; it is not replaced without a pause.
+      if (child.diedUnused) this.#retryStart(new Error(reason));
+      else this.#replace();
     });
   }
 
@@ -196,7 +217,6 @@ export class InferencePool {
       .startChild()
       .then(async (child) => {
         if (this.#closed) return child.stop();
-        this.#failedStarts = 0;
         this.#adopt(child);
         this.#offerFreeChildren();
       })

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -31,7 +32,11 @@ describe('measurement cache', () => {
   it('does not fail where the folder cannot be made', async () => {
     await writeFile(path.join(folder, 'file'), '');
     const cache = createMeasurementCache(path.join(folder, 'file'), 'shapes', 'key', schema);
-    await cache.write(shape);
+    expect(await cache.write(shape)).toBe(false);
     expect(await cache.read()).toBeNull();
+  });
+
+  it.runIf(existsSync('/proc/self'))('ends where a file system takes no folders', async () => {
+    expect(await createMeasurementCache('/proc/nope', 'shapes', 'key', schema).write(shape)).toBe(false);
   });
 });

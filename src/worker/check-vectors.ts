@@ -45,7 +45,12 @@ export async function checkVectors(
   }
   const kept = await known.read();
   const invariance = kept ?? (await checkBatchInvariance(run, probes, outliers));
-  if (kept === null) await known.write(invariance);
+  if (kept === null && !(await known.write(invariance))) {
+    log.warn(
+      { model: info.alias },
+      'MODELS_CACHE_DIR cannot be written: every start will check batch invariance again',
+    );
+  }
   if (invariance.invariant) return { batchInvariant: true, warnings: [] };
   const { alias, file } = info;
   const { minCosine, maxAbsDelta } = invariance;

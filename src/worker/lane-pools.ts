@@ -17,6 +17,7 @@ import type { ModelDescription } from '../models/description.js';
 const BULK_NICENESS = 19;
 /** A bulk child computes one batch while the next already waits in it: the channel's round trip costs nothing then. */
 const BULK_BATCHES_PER_CHILD = 2;
+const CACHE_NOT_WRITABLE = 'MODELS_CACHE_DIR cannot be written: every start will measure the batch size again';
 /** About as long as a second pool shape takes to start; measuring batch sizes is shared over the shapes. */
 const PROBE_BUDGET_MS = 900;
 
@@ -140,7 +141,7 @@ export class LanePools {
 
   /** Tries each pool shape with each batch size. The last pool tried stays open where its shape won. */
   async #findShape(planned: PoolShape): Promise<{ shape: MeasuredShape; pool: InferencePool | null }> {
-    const { shapeCache, cores } = this.#settings;
+    const { shapeCache, cores, log, model } = this.#settings;
     const candidates = bulkShapeCandidates(planned, cores).reverse();
     const measured: MeasuredShape[] = [];
     let pool: InferencePool | null = null;
@@ -156,7 +157,7 @@ export class LanePools {
       throw error;
     }
     const shape = measured.reduce((best, other) => (other.tokensPerMs > best.tokensPerMs ? other : best));
-    await shapeCache?.write(shape);
+    if ((await shapeCache?.write(shape)) === false) log.warn({ model: model.name }, CACHE_NOT_WRITABLE);
     if (shape === measured.at(-1)) return { shape, pool };
     await pool?.close();
     return { shape, pool: null };

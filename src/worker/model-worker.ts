@@ -170,12 +170,15 @@ export class ModelWorker implements ModelBackend {
 
   #health(pools: LanePools | null): Pick<BackendStatus, 'state' | 'reason'> {
     if (this.#closed || pools === null) return { state: 'down', reason: 'it is shutting down' };
-    for (const pool of pools.running.values()) {
-      if (pool.downReason !== null) return { state: 'down', reason: pool.downReason };
+    const running = [...pools.running];
+    const down = running.filter(([, pool]) => pool.downReason !== null);
+    const [worst] = down;
+    if (worst !== undefined) {
+      const [name, { downReason }] = worst;
+      return { state: down.length === running.length ? 'down' : 'degraded', reason: `${name}: ${downReason}` };
     }
-    for (const [name, pool] of pools.running) {
-      const { readyChildren, size } = pool;
-      if (readyChildren === 0) return { state: 'down', reason: `the ${name} inference processes are being replaced` };
+    for (const [name, { readyChildren, size }] of running) {
+      // Calls wait for the replacement, which takes less than a second.
       if (readyChildren < size) {
         return { state: 'degraded', reason: `${readyChildren} of ${size} ${name} inference processes are ready` };
       }
@@ -266,8 +269,10 @@ export class ModelWorker implements ModelBackend {
       this.#noteBatch(batch, durationMs);
       payloads.forEach(({ progress, index }, row) => {
         const vector = outcome.vectors[row] ?? null;
-        if (vector === null) progress.failText(index, outcome.attempts.get(row) ?? 0);
-        else progress.place(index, vector);
+        const refusal = outcome.refused.get(row);
+        if (vector !== null) progress.place(index, vector);
+        else if (refusal !== undefined) progress.failCall(refusal);
+        else progress.failText(index, outcome.attempts.get(row) ?? 0);
       });
     } catch (error) {
       this.#scheduler.abandon(batch);

@@ -84,6 +84,17 @@ describeWithShared('the inference pool when its processes die', () => {
     expect(pool.restarts).toBe(2);
   });
 
+  it('fails only the row that the runtime refuses, and keeps the process', async () => {
+    const pool = await startPool(CHILD, 1);
+    const healthy = await pool.run([row(6), row(7), row(8)]);
+    const unknownIds = { ids: Int32Array.of(2, 999_999, 3), promptTokens: 0, fullLength: 3 };
+    const outcome = await pool.run([row(6), unknownIds, row(7), row(8)]);
+    expect([...outcome.refused.keys()]).toEqual([1]);
+    expect(outcome.refused.get(1)).toMatchObject({ code: 'E_INFERENCE_FAILED' });
+    expect(outcome.vectors.filter((vector) => vector !== null)).toEqual(healthy.vectors);
+    expect(pool.restarts).toBe(0);
+  });
+
   it('kills and replaces a process that hangs', async () => {
     const pool = await startPool(CHILD, 1);
     const [pid = 0] = pool.processIds;
