@@ -19,11 +19,11 @@ function all(format: Format): string {
 }
 
 describe('jsonl', () => {
-  it('writes one object a text, with the value of every float', () => {
+  it('writes one object a text, with the shortest text of every float', () => {
     const lines = all(create('jsonl')).split('\n');
     expect(lines.pop()).toBe('');
     expect(lines.map((line) => JSON.parse(line))).toEqual([
-      { index: 0, model: 'minilm', dim: 2, fingerprint: ROW.fingerprint, vector: [Math.fround(0.6), Math.fround(0.8)] },
+      { index: 0, model: 'minilm', dim: 2, fingerprint: ROW.fingerprint, vector: [0.6, 0.8] },
       { index: 1, model: 'minilm', error: { code: 'E_TEXT_POISON', message: 'It failed.' } },
       { index: 2, model: 'minilm', dim: 2, fingerprint: ROW.fingerprint, vector: [-1, 0] },
     ]);
@@ -38,7 +38,7 @@ describe('json', () => {
 
   it('is an empty array for no rows', () => {
     const format = create('json');
-    expect(JSON.parse(`${format.start}${format.end()}`)).toEqual([]);
+    expect(`${format.start}${format.end()}`).toBe('[]\n');
   });
 });
 

@@ -1,6 +1,7 @@
 // The shapes in which vectors leave the command line. Each is a stream: something before the first row, something
 // for each group of rows, something after the last.
 import type { ErrorCode } from '../errors.js';
+import { vectorText } from '../float32-text.js';
 import { fitToWidth, oneLine } from './display-width.js';
 import { npyHeader, npyRows } from './npy.js';
 import type { Paint } from './paint.js';
@@ -59,11 +60,9 @@ export function createFormat(name: FormatName, context: FormatContext): Format {
 
 function rowAsJson(row: ResultRow): string {
   const { index, model, fingerprint, vector, error } = row;
-  return JSON.stringify(
-    vector === null
-      ? { index, model, error }
-      : { index, model, dim: vector.length, fingerprint, vector: Array.from(vector) },
-  );
+  if (vector === null) return JSON.stringify({ index, model, error });
+  const head = JSON.stringify({ index, model, dim: vector.length, fingerprint });
+  return `${head.slice(0, -1)},"vector":${vectorText(vector)}}`;
 }
 
 function jsonFormat(): Format {
@@ -79,7 +78,7 @@ function jsonFormat(): Format {
         })
         .join('');
     },
-    end: () => '\n]\n',
+    end: () => (isFirst ? ']\n' : '\n]\n'),
     correctedStart: () => null,
   };
 }
