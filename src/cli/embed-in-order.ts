@@ -72,7 +72,7 @@ export async function* embedInOrder(
       } catch (error) {
         const othersAreComputed = calls.some((other) => other !== call && other.state.kind === 'sent');
         if (!isOverloaded(error) || !othersAreComputed) {
-          call.state = { kind: 'failed', error: asOfTheInput(error, call.firstIndex) };
+          call.state = { kind: 'failed', error: asOfTheInput(error, call) };
           return;
         }
         call.state = { kind: 'refused' };
@@ -131,9 +131,15 @@ function isOverloaded(error: unknown): boolean {
   return error instanceof EmbedqError && error.code === 'E_OVERLOADED';
 }
 
-/** A call counts its own texts from 0; the reader of the message counts those of the input. */
-function asOfTheInput(error: unknown, firstIndex: number): unknown {
-  return error instanceof EmbedqError ? withTextOffset(error, firstIndex) : error;
+/** A call counts its own texts from 0; the reader of the message counts those of the input, and lines of a file. */
+function asOfTheInput(error: unknown, { group, firstIndex }: Call): unknown {
+  if (!(error instanceof EmbedqError)) return error;
+  const ofTheInput = withTextOffset(error, firstIndex);
+  const { index } = error.details;
+  const origin = typeof index === 'number' ? group[index]?.origin : undefined;
+  if (origin === undefined) return ofTheInput;
+  const message = `${origin.file}, line ${origin.line}: ${ofTheInput.message}`;
+  return new EmbedqError(error.code, message, { ...ofTheInput.details, ...origin }, { cause: error });
 }
 
 function countFloats(result: EmbedResult): number {

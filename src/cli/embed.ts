@@ -15,6 +15,7 @@ import { PLAIN, paintFor } from './paint.js';
 import { createProgress, formatCount, formatDuration } from './progress.js';
 import { type InputFormat, openTextSource, readTexts, type TextRow } from './read-texts.js';
 import type { Reporter } from './reporter.js';
+import { isSameFile } from './same-file.js';
 
 const ARGUMENTS = {
   texts: {
@@ -160,6 +161,9 @@ function planFrom(args: EmbedArguments): EmbedPlan {
   }
   if (format === 'npy' && outFile === null && fromFile) {
     throw misuse('.npy says its size at its beginning, so a file of texts needs --out');
+  }
+  if (args.file !== undefined && outFile !== null && isSameFile(args.file, outFile)) {
+    throw misuse(`--out ${outFile} is the file that is read; choose another, or the texts would be lost`);
   }
   return {
     texts,

@@ -5,6 +5,7 @@ import { rmSync } from 'node:fs';
 import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../errors.js';
+import { writeProblem } from './file-problem.js';
 import type { Interruption } from './interruption.js';
 
 export interface Output {
@@ -167,5 +168,5 @@ class FileOutput implements Output {
 }
 
 function unwritable(file: string, error: unknown) {
-  return fail('E_FILE_UNWRITABLE', { file, problem: (error as Error).message }, { cause: error });
+  return fail('E_FILE_UNWRITABLE', { file, problem: writeProblem(file, error) }, { cause: error });
 }

@@ -5,6 +5,7 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { fail } from '../errors.js';
+import { readProblem } from './file-problem.js';
 
 export type InputFormat = 'txt' | 'jsonl';
 
@@ -12,6 +13,8 @@ export interface TextRow {
   readonly text: string;
   /** Bytes of the input up to and including this line. */
   readonly endOffset: number;
+  /** Where it stands in a file, for messages; not known for a text of the command line. */
+  readonly origin?: { readonly file: string; readonly line: number };
 }
 
 export interface TextSource {
@@ -47,7 +50,7 @@ export async function openTextSource(file: string): Promise<TextSource> {
     const stream = createReadStream(file, { fd: handle, highWaterMark: READ_BYTES });
     return streamSource(file, found.isFile() ? found.size : null, stream);
   } catch (error) {
-    throw fail('E_FILE_UNREADABLE', { file, problem: (error as Error).message }, { cause: error });
+    throw fail('E_FILE_UNREADABLE', { file, problem: readProblem(file, error) }, { cause: error });
   }
 }
 
@@ -59,7 +62,7 @@ async function* readable(name: string, stream: AsyncIterable<Uint8Array>): Async
   try {
     yield* stream;
   } catch (error) {
-    throw fail('E_FILE_UNREADABLE', { file: name, problem: (error as Error).message }, { cause: error });
+    throw fail('E_FILE_UNREADABLE', { file: name, problem: readProblem(name, error) }, { cause: error });
   }
 }
 
@@ -75,14 +78,15 @@ export async function* readTexts(
 ): AsyncGenerator<TextRow> {
   let known = format ?? formatByName(source.name);
   for await (const { bytes, number, endOffset } of readLines(source, maxLineBytes)) {
-    const invalid = (problem: string) => fail('E_INPUT_ROW_INVALID', { file: source.name, line: number, problem });
+    const origin = { file: source.name, line: number };
+    const invalid = (problem: string) => fail('E_INPUT_ROW_INVALID', { ...origin, problem });
     if (!isUtf8(bytes)) throw invalid('it is not valid UTF-8');
     const line = bytes.toString('utf8');
     known ??= looksLikeJsonl(line) ? 'jsonl' : 'txt';
     if (known === 'txt') {
-      yield { text: line, endOffset };
+      yield { text: line, endOffset, origin };
     } else if (line.trim() !== '') {
-      yield { text: textOfJson(line, invalid), endOffset };
+      yield { text: textOfJson(line, invalid), endOffset, origin };
     }
   }
 }
