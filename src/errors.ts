@@ -18,6 +18,10 @@ function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }
 
+function wasOrWere(n: number): string {
+  return n === 1 ? 'was' : 'were';
+}
+
 export const ERRORS = {
   // ---- the request
   E_INVALID_REQUEST: define<{ problem: string; param?: string }>({
@@ -126,14 +130,14 @@ export const ERRORS = {
   E_CANCELLED: define<{ texts: number }>({
     httpStatus: 499,
     retryable: true,
-    message: (d) => `The caller cancelled the call; ${count(d.texts, 'text')} were not computed.`,
+    message: (d) => `The caller cancelled the call; ${count(d.texts, 'text')} ${wasOrWere(d.texts)} not computed.`,
     advice: 'Nothing to do: the caller asked for it.',
   }),
   E_DEADLINE_EXCEEDED: define<{ timeoutMs: number; texts: number; waiting: number }>({
     httpStatus: 504,
     retryable: true,
     message: (d) =>
-      `Not answered within ${Math.round(d.timeoutMs)} ms: ${d.waiting} of ${count(d.texts, 'text')} were still to be computed.`,
+      `Not answered within ${Math.max(1, Math.ceil(d.timeoutMs))} ms: ${d.waiting} of ${count(d.texts, 'text')} ${wasOrWere(d.waiting)} still to be computed.`,
     advice: 'Send fewer texts a call, allow more time, or use the bulk profile.',
   }),
   E_OVERLOADED: define<{
@@ -199,7 +203,7 @@ export const ERRORS = {
     httpStatus: 503,
     retryable: false,
     message: (d) => `Model ${d.model} has no file ${d.file}${d.problem ? `: ${d.problem}` : '.'}`,
-    advice: 'Complete the repository; `embedq models show` says which files were read.',
+    advice: 'Complete the repository, or name a variant that it has; `embedq models show` says which files were read.',
   }),
   E_MODEL_FILE_CORRUPT: define<{ model: string; file: string; problem: string }>({
     httpStatus: 503,
@@ -211,7 +215,7 @@ export const ERRORS = {
     httpStatus: 503,
     retryable: false,
     message: (d) => `Model ${d.model} cannot be computed exactly here: ${d.what}`,
-    advice: 'Use another model, or export this one so that it needs only what MODEL_FORMAT lists as supported.',
+    advice: 'Use another model, or export this one so that it needs only what docs/reference/model-format.md lists.',
   }),
   E_MODEL_UNSAFE_WEIGHTS: define<{ model: string; file: string }>({
     httpStatus: 503,
@@ -302,7 +306,8 @@ export const ERRORS = {
     httpStatus: 400,
     retryable: false,
     message: (d) => `${d.file}, line ${d.line}: ${d.problem}`,
-    advice: 'A .jsonl line is a JSON string or an object with a string "text".',
+    advice:
+      'A .txt line is UTF-8 text of at most 16 MiB; a .jsonl line is a JSON string or an object with a string "text".',
   }),
 } as const;
 

@@ -1,8 +1,8 @@
 // Decides how a graph is fed and which output is read, from what the ONNX file declares; checks that the files with
 // its weights are there and whole.
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { fail } from '../errors.js';
+import { EmbedqError, fail } from '../errors.js';
 import type { GraphDescription } from './description.js';
 import type { RepositoryFolder } from './json-file.js';
 import { ONNX_FLOAT32, type OnnxHeader, OnnxHeaderError, type OnnxValue, readOnnxHeader } from './onnx-header.js';
@@ -34,7 +34,7 @@ export async function readGraph(
   weightsFile: string,
   transformer: TransformerConfig,
 ): Promise<GraphFiles> {
-  const file = await resolveInRepository(repository.model, repository.folder, weightsFile);
+  const file = await resolveWeightsFile(repository, weightsFile);
   const header = readHeader(repository, file, weightsFile);
   const externalDataFiles = await checkExternalData(repository, weightsFile, header);
   const inputs = header.inputs.map((input) => checkInput(repository, input, transformer));
@@ -51,6 +51,28 @@ export async function readGraph(
     },
     externalDataFiles,
   };
+}
+
+async function resolveWeightsFile({ model, folder }: RepositoryFolder, weightsFile: string): Promise<string> {
+  try {
+    return await resolveInRepository(model, folder, weightsFile);
+  } catch (error) {
+    if (!(error instanceof EmbedqError) || error.code !== 'E_MODEL_FILE_MISSING') throw error;
+    const present = await listGraphs(folder);
+    const problem = present.length === 0 ? 'it has no .onnx file' : `it has ${present.join(', ')}`;
+    throw fail('E_MODEL_FILE_MISSING', { model, file: weightsFile, problem }, { cause: error });
+  }
+}
+
+/** The ONNX files where repositories keep them: in onnx/ and beside config.json. */
+async function listGraphs(folder: string): Promise<string[]> {
+  const found = await Promise.all(
+    ['onnx', '.'].map(async (place) => {
+      const names = await readdir(path.join(folder, place)).catch(() => []);
+      return names.filter((name) => name.endsWith('.onnx')).map((name) => path.posix.join(place, name));
+    }),
+  );
+  return found.flat().sort();
 }
 
 function readHeader({ model }: RepositoryFolder, file: string, weightsFile: string): OnnxHeader {

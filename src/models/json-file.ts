@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { z } from 'zod';
 import { fail } from '../errors.js';
+import { describeFaults } from './json-faults.js';
 
 /** tokenizer.json of a large vocabulary has about 20 MB; nothing else comes near. */
 const MAX_JSON_BYTES = 256 * 1024 * 1024;
@@ -77,9 +78,6 @@ function parseJson<Schema extends z.ZodType>(
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  const problem = parsed.error.issues
-    .slice(0, 3)
-    .map((issue) => `${issue.path.length > 0 ? `field ${issue.path.join('.')}: ` : ''}${issue.message}`)
-    .join('; ');
+  const problem = describeFaults(parsed.error.issues, json);
   throw fail('E_MODEL_FILE_CORRUPT', { model, file, problem });
 }

@@ -143,6 +143,23 @@ describe('embedq embed with a file', () => {
     expect(await readdir(folder)).toEqual(['bad.jsonl']);
   });
 
+  it('refuses a text that is too long by file and line', async () => {
+    await writeFile(inFolder('long.jsonl'), `"fine"\n\n${JSON.stringify('x'.repeat(1001))}\n`);
+    const run = await embedq(['embed', '--file', 'long.jsonl'], { env: { EMB_MAX_TEXT_CHARACTERS: '1000' } });
+    expect(run).toMatchObject({ code: 1, stdout: '' });
+    expect(run.stderr).toContain('long.jsonl, line 3: Text 1 has 1001 characters, limit 1000.');
+  });
+
+  it('refuses to replace its own input, behind a link too', async () => {
+    await writeFile(inFolder('texts.txt'), 'one\n');
+    await symlink('texts.txt', inFolder('link.jsonl'));
+    for (const out of ['texts.txt', './texts.txt', 'link.jsonl']) {
+      const run = await embedq(['embed', '--file', 'texts.txt', '--out', out]);
+      expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('is the file that is read') });
+    }
+    expect(await readFile(inFolder('texts.txt'), 'utf8')).toBe('one\n');
+  });
+
   it('replaces what stood there, behind a link too, only with something whole', async () => {
     await writeFile(inFolder('real.jsonl'), 'what stood here');
     await symlink('real.jsonl', inFolder('link.jsonl'));
@@ -242,6 +259,8 @@ describe('what is wrong', () => {
   it('names an output that cannot be written before it loads a model', async () => {
     const run = await embedq(['embed', '--out', 'no/such/folder/v.jsonl', 'x']);
     expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining('E_FILE_UNWRITABLE') });
+    expect(run.stderr).toContain('no/such/folder/v.jsonl cannot be written: the folder no/such/folder does not exist');
+    expect(run.stderr).not.toMatch(/ENOENT|\.tmp/);
   });
 });
 
