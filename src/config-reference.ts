@@ -24,8 +24,9 @@ export function configurationMarkdown(): string {
 <!-- Generated from src/config.ts by npm run docs. -->
 
 embedq is configured by environment variables alone. A variable that is set to an empty text counts as unset. All
-faults are reported at once, with \`E_CONFIG_INVALID\`; nothing wrong is replaced by a default in silence.
-\`embedq config\` prints what is in force.
+faults are reported at once, with \`E_CONFIG_INVALID\`; nothing wrong is replaced by a default in silence. An \`EMB_…\`
+or \`BATCH_…\` variable that embedq does not know is warned of, not refused: one environment file may serve several
+programs. \`embedq config\` prints what is in force.
 
 ${sections.join('\n')}`;
 }

@@ -1,18 +1,27 @@
 // The one place that reads the environment. Every variable is described here once: its type, unit, default and
 // reason. The reading lists all faults at once, and docs/reference/configuration.md and .env.example are
 // generated from the same table.
-import { homedir } from 'node:os';
-import path from 'node:path';
+import {
+  directory,
+  type Format,
+  flag,
+  httpUrl,
+  integer,
+  isRecord,
+  oneOf,
+  problemOf,
+  shown,
+  text,
+} from './config-formats.js';
+import { aliases, modelEntries, variants } from './config-models.js';
 import type { ModelEntry } from './contracts/model.js';
-import { EmbedqError, fail } from './errors.js';
-
-/** Turns a variable's text into its value, or throws an Error whose message says what is wrong. */
-type Parse<Value> = (text: string) => Value;
+import { fail } from './errors.js';
+import { didYouMean, nearest } from './nearest-word.js';
 
 interface Setting<Value> {
   /** The environment variable. */
   readonly name: string;
-  readonly parse: Parse<Value>;
+  readonly format: Format<Value>;
   /** As one would write it into the environment; null: unset means `null`. */
   readonly defaultText: string | null;
   readonly description: string;
@@ -26,148 +35,9 @@ function setting<Value>(definition: Setting<Value> & { readonly defaultText: str
 }
 
 function optional<Value>(definition: Omit<Setting<Value>, 'defaultText'>): Setting<Value | null> {
-  return { ...definition, defaultText: null };
-}
-
-function text(value: string): string {
-  return value;
-}
-
-function integer(min: number, max: number): Parse<number> {
-  return (value) => {
-    const number = Number(value);
-    if (!/^[+-]?\d+$/.test(value) || !Number.isSafeInteger(number)) throw new Error(`"${value}" is not an integer`);
-    if (number < min || number > max) throw new Error(`${number} is outside ${min} to ${max}`);
-    return number;
-  };
-}
-
-function oneOf<const Choice extends string>(...choices: Choice[]): Parse<Choice> {
-  return (value) => {
-    const found = choices.find((choice) => choice === value);
-    if (found === undefined) throw new Error(`"${value}" is not one of ${choices.join(', ')}`);
-    return found;
-  };
-}
-
-function flag(value: string): boolean {
-  if (value === '1' || value === 'true') return true;
-  if (value === '0' || value === 'false') return false;
-  throw new Error(`"${value}" is not one of 1, 0, true, false`);
-}
-
-function httpUrl(value: string): string {
-  let url: URL;
-  try {
-    url = new URL(value);
-  } catch {
-    throw new Error('it is not a URL');
-  }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    throw new Error(`"${url.protocol}" is not http: or https:`);
-  return value;
-}
-
-export const ALIAS_PATTERN = /^[a-z0-9][a-z0-9._-]{0,63}$/;
-
-function alias(value: string): string {
-  if (!ALIAS_PATTERN.test(value)) {
-    throw new Error(
-      `"${value}" is not an alias (lower-case letters, digits, . _ -; at most 64; first a letter or digit)`,
-    );
-  }
-  return value;
-}
-
-function commaList(value: string): string[] {
-  return value
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
-}
-
-function aliases(value: string): readonly string[] {
-  const list = commaList(value).map(alias);
-  if (list.length === 0) throw new Error('it lists no alias');
-  const twice = list.find((item, index) => list.indexOf(item) !== index);
-  if (twice !== undefined) throw new Error(`"${twice}" is listed twice`);
-  return list;
-}
-
-/** One `alias:model_id:rev:dim:max_seq`. The model id may hold slashes but no colon. */
-function modelEntry(value: string): ModelEntry {
-  const parts = value.split(':');
-  if (parts.length !== 5) {
-    throw new Error(`"${value}" has ${parts.length} parts, alias:model_id:rev:dim:max_seq has 5`);
-  }
-  const [name = '', modelId = '', revision = '', dim = '', maxSeq = ''] = parts.map((part) => part.trim());
-  if (!/^[\w.-]+(\/[\w.-]+)*$/.test(modelId) || modelId.split('/').some((part) => /^\.+$/.test(part))) {
-    throw new Error(`"${modelId}" in "${value}" is not a model id (owner/name)`);
-  }
-  if (!/^[\w.-]+$/.test(revision) || /^\.+$/.test(revision)) {
-    throw new Error(`"${revision}" in "${value}" is not a revision`);
-  }
-  const number = (what: string, digits: string) => {
-    try {
-      return integer(1, 1_000_000)(digits);
-    } catch (error) {
-      throw new Error(`${what} in "${value}": ${(error as Error).message}`);
-    }
-  };
-  return Object.freeze({
-    alias: alias(name),
-    modelId,
-    revision,
-    dim: number('dim', dim),
-    maxSeq: number('max_seq', maxSeq),
-  });
-}
-
-/**
- * Parses a list in the format of EMB_MODELS that does not come from the environment.
- * @throws E_CONFIG_INVALID
- */
-export function parseModels(value: string): readonly ModelEntry[] {
-  try {
-    return modelEntries(value);
-  } catch (error) {
-    throw fail('E_CONFIG_INVALID', { faults: [`models: ${(error as Error).message}`] });
-  }
-}
-
-function modelEntries(value: string): readonly ModelEntry[] {
-  const problems: string[] = [];
-  const entries: ModelEntry[] = [];
-  for (const item of commaList(value)) {
-    try {
-      const entry = modelEntry(item);
-      if (entries.some((earlier) => earlier.alias === entry.alias))
-        problems.push(`alias "${entry.alias}" is used twice`);
-      entries.push(entry);
-    } catch (error) {
-      problems.push((error as Error).message);
-    }
-  }
-  if (entries.length === 0 && problems.length === 0) problems.push('it lists no model');
-  if (problems.length > 0) throw new Error(problems.join('; '));
-  return Object.freeze(entries);
-}
-
-/** `alias=variant,…`; a variant is `fp32`, `int8` or a path inside the repository. */
-function variants(value: string): Readonly<Record<string, string>> {
-  const result: Record<string, string> = {};
-  for (const item of commaList(value)) {
-    const at = item.indexOf('=');
-    if (at < 1 || at === item.length - 1) throw new Error(`"${item}" is not alias=variant`);
-    const name = alias(item.slice(0, at).trim());
-    if (name in result) throw new Error(`alias "${name}" is used twice`);
-    result[name] = item.slice(at + 1).trim();
-  }
-  return Object.freeze(result);
-}
-
-function directory(value: string): string {
-  return path.resolve(value.replace(/^~(?=$|\/)/, homedir()));
+  const { format } = definition;
+  const check = (value: unknown) => (value === null ? null : format.check(value));
+  return { ...definition, format: { parse: format.parse, check }, defaultText: null };
 }
 
 const MODELS = 'Models';
@@ -180,26 +50,26 @@ const LOGGING = 'Logging';
 export const SETTINGS = {
   models: setting({
     name: 'EMB_MODELS',
-    parse: modelEntries,
+    format: modelEntries,
     defaultText: 'minilm:sentence-transformers/all-MiniLM-L6-v2:default:384:256',
     description: 'The models to serve: `alias:model_id:rev:dim:max_seq`, comma-separated.',
     group: MODELS,
   }),
   defaultRtModels: optional({
     name: 'EMB_DEFAULT_RT_MODELS',
-    parse: aliases,
+    format: aliases,
     description: 'Aliases used where an rt call names no model. Unset: the first of EMB_MODELS.',
     group: MODELS,
   }),
   defaultBulkModels: optional({
     name: 'EMB_DEFAULT_BULK_MODELS',
-    parse: aliases,
+    format: aliases,
     description: 'Aliases used where a bulk call names no model. Unset: the first of EMB_MODELS.',
     group: MODELS,
   }),
   modelVariants: setting({
     name: 'EMB_MODEL_VARIANTS',
-    parse: variants,
+    format: variants,
     defaultText: '',
     description:
       'Which weights file an alias uses: `alias=variant,…`; a variant is `fp32`, `int8` or a path inside the repository. Default: `onnx/model.onnx`, for the bundled model `int8`.',
@@ -207,60 +77,61 @@ export const SETTINGS = {
   }),
   modelsCacheDir: setting({
     name: 'MODELS_CACHE_DIR',
-    parse: directory,
+    format: directory,
     defaultText: '~/.cache/embedq',
     description: 'Where models and what start-up measured are kept: `<dir>/<model_id>/<rev>/`.',
     group: MODELS,
   }),
   useLocalModels: setting({
     name: 'USE_LOCAL_MODELS',
-    parse: flag,
+    format: flag,
     defaultText: '0',
     description: 'With 1, models are looked for in `LOCAL_MODELS_DIR/<model_id>/<rev>/` first.',
     group: MODELS,
   }),
   localModelsDir: optional({
     name: 'LOCAL_MODELS_DIR',
-    parse: directory,
+    format: directory,
     description: 'Folder of model repositories, `<dir>/<model_id>/<rev>/`; read with USE_LOCAL_MODELS=1.',
     group: MODELS,
   }),
   modelsBucket: optional({
     name: 'MODELS_BUCKET',
-    parse: text,
-    description: 'Bucket of the model store. Reserved: this version has no S3 store and refuses to start with one.',
+    format: text,
+    description:
+      'Bucket of the model store. Reserved: this version has no S3 store, and refuses to start with one unless USE_LOCAL_MODELS=1 and LOCAL_MODELS_DIR are set.',
     group: MODELS,
   }),
   s3Endpoint: optional({
     name: 'S3_ENDPOINT',
-    parse: httpUrl,
+    format: httpUrl,
     description: 'Address of the S3 server of the model store. Reserved, see MODELS_BUCKET.',
     group: MODELS,
   }),
   s3AccessKey: optional({
     name: 'S3_ACCESS_KEY',
-    parse: text,
+    format: text,
     description: 'Access key of the model store. Reserved, see MODELS_BUCKET.',
     secret: true,
     group: MODELS,
   }),
   s3SecretKey: optional({
     name: 'S3_SECRET_KEY',
-    parse: text,
+    format: text,
     description: 'Secret key of the model store. Reserved, see MODELS_BUCKET.',
     secret: true,
     group: MODELS,
   }),
   device: setting({
     name: 'EMB_DEVICE',
-    parse: oneOf('cpu'),
+    format: oneOf('cpu'),
     defaultText: 'cpu',
     description: 'What computes. This version: `cpu`.',
     group: INFERENCE,
   }),
   sessions: setting({
     name: 'EMB_SESSIONS',
-    parse: integer(0, 256),
+    format: integer(0, 256),
     defaultText: '0',
     description:
       'Inference processes a model. 0: one rt process plus one bulk process a core, as far as memory allows. 1 or more: that many processes, shared by both lanes.',
@@ -268,21 +139,21 @@ export const SETTINGS = {
   }),
   memoryLimitMiB: optional({
     name: 'EMB_MEMORY_LIMIT_MIB',
-    parse: integer(64, 16_777_216),
+    format: integer(64, 16_777_216),
     description:
       'Memory in MiB that all inference processes together may take; it bounds their number. Unset: 70 % of what is free at the start.',
     group: INFERENCE,
   }),
   batchTimeoutMs: setting({
     name: 'EMB_BATCH_TIMEOUT_MS',
-    parse: integer(100, 3_600_000),
+    format: integer(100, 3_600_000),
     defaultText: '60000',
     description: 'Milliseconds after which an inference process that has not ended its batch is killed and replaced.',
     group: INFERENCE,
   }),
   startupProbe: setting({
     name: 'EMB_STARTUP_PROBE',
-    parse: flag,
+    format: flag,
     defaultText: '1',
     description:
       'With 1, the first start of a model on a machine measures for about a second which batch size is fastest and keeps the result in MODELS_CACHE_DIR.',
@@ -290,7 +161,7 @@ export const SETTINGS = {
   }),
   bulkSliceMs: setting({
     name: 'EMB_BULK_SLICE_MS',
-    parse: integer(1, 60_000),
+    format: integer(1, 60_000),
     defaultText: '25',
     description:
       'Longest bulk batch in milliseconds where both lanes share processes: what an rt text may have to wait.',
@@ -298,56 +169,56 @@ export const SETTINGS = {
   }),
   batchMaxTokensRt: setting({
     name: 'BATCH_MAX_TOKENS_RT',
-    parse: integer(1, 1_048_576),
+    format: integer(1, 1_048_576),
     defaultText: '4096',
     description: 'Most padded tokens of an rt batch.',
     group: BATCHING,
   }),
   batchMaxTokensBulk: setting({
     name: 'BATCH_MAX_TOKENS_BULK',
-    parse: integer(1, 1_048_576),
+    format: integer(1, 1_048_576),
     defaultText: '16384',
     description: 'Most padded tokens of a bulk batch; the start-up probe looks for the best size below it.',
     group: BATCHING,
   }),
   batchMaxWaitMsRt: setting({
     name: 'BATCH_MAX_WAIT_MS_RT',
-    parse: integer(0, 60_000),
+    format: integer(0, 60_000),
     defaultText: '0',
     description: 'Milliseconds an rt batch that is not full may wait for more texts while a process is free.',
     group: BATCHING,
   }),
   batchMaxWaitMsBulk: setting({
     name: 'BATCH_MAX_WAIT_MS_BULK',
-    parse: integer(0, 600_000),
+    format: integer(0, 600_000),
     defaultText: '0',
     description: 'Milliseconds a bulk batch that is not full may wait for more texts while a process is free.',
     group: BATCHING,
   }),
   maxQueuedTexts: setting({
     name: 'EMB_MAX_QUEUED_TEXTS',
-    parse: integer(1, 10_000_000),
+    format: integer(1, 10_000_000),
     defaultText: '65536',
     description: 'Texts that may wait in one lane of one model; a call beyond it is refused with E_OVERLOADED.',
     group: BATCHING,
   }),
   maxQueuedTokens: setting({
     name: 'EMB_MAX_QUEUED_TOKENS',
-    parse: integer(1, 1_000_000_000),
+    format: integer(1, 1_000_000_000),
     defaultText: '8388608',
     description: 'Tokens that may wait in one lane of one model; a call beyond it is refused with E_OVERLOADED.',
     group: BATCHING,
   }),
   maxTextsPerCall: setting({
     name: 'EMB_MAX_TEXTS_PER_CALL',
-    parse: integer(1, 1_000_000),
+    format: integer(1, 1_000_000),
     defaultText: '2048',
     description: 'Most texts of one call.',
     group: BATCHING,
   }),
   maxTextCharacters: setting({
     name: 'EMB_MAX_TEXT_CHARACTERS',
-    parse: integer(1, 67_108_864),
+    format: integer(1, 67_108_864),
     defaultText: '262144',
     description:
       'Most characters (UTF-16 units) or token ids of one text. Far more than a model reads, far less than stalls others.',
@@ -355,14 +226,14 @@ export const SETTINGS = {
   }),
   maxBodyBytes: setting({
     name: 'EMB_MAX_BODY_BYTES',
-    parse: integer(1024, 1_073_741_824),
+    format: integer(1024, 1_073_741_824),
     defaultText: '8388608',
     description: 'Most bytes of one HTTP request body.',
     group: HTTP,
   }),
   openaiTokenIds: setting({
     name: 'EMB_OPENAI_TOKEN_IDS',
-    parse: oneOf('refuse', 'model', 'cl100k_base'),
+    format: oneOf('refuse', 'model', 'cl100k_base'),
     defaultText: 'refuse',
     description:
       "What `/v1/embeddings` does with lists of token ids: `refuse` (with advice), `model` (they are the model's own ids, without special tokens), `cl100k_base` (OpenAI's ids: decode them to text).",
@@ -370,7 +241,7 @@ export const SETTINGS = {
   }),
   logLevel: setting({
     name: 'LOG_LEVEL',
-    parse: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent'),
+    format: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent'),
     defaultText: 'info',
     description: 'Least severity that is logged.',
     group: LOGGING,
@@ -385,67 +256,143 @@ export type Config = { readonly [Name in SettingName]: SettingValue<Name> };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/**
- * Reads and checks every variable. A variable set to an empty string counts as unset. `overrides` take the place
- * of what the environment says (an argument of the command line or of `createEmbedder`).
- * @throws E_CONFIG_INVALID with all faults at once
- */
-export function readConfig(environment: Environment = process.env, overrides: Partial<Config> = {}): Config {
-  const faults: string[] = [];
-  const values: Record<string, unknown> = {};
-  for (const [key, definition] of Object.entries(SETTINGS)) {
-    if (overrides[key as SettingName] !== undefined) {
-      values[key] = overrides[key as SettingName];
-      continue;
-    }
-    const given = environment[definition.name];
-    const source = given === undefined || given.trim() === '' ? definition.defaultText : given.trim();
-    try {
-      values[key] = source === null ? null : definition.parse(source);
-    } catch (error) {
-      // A secret's own text must not reach a message.
-      const problem = definition.secret ? 'its value is not valid' : (error as Error).message;
-      faults.push(`${definition.name}: ${problem}`);
-    }
-  }
-  const config = values as Config;
-  if (faults.length === 0) faults.push(...findContradictions(config));
-  if (faults.length > 0) throw fail('E_CONFIG_INVALID', { faults });
-  return Object.freeze(config);
+/** Models that take the place of EMB_MODELS. */
+export interface GivenModels {
+  readonly entries: readonly ModelEntry[];
+  /** All of them, also those that are no entries. null: not known, since something is wrong with them. */
+  readonly served: readonly { readonly alias: string; readonly maxSeq: number | null }[] | null;
 }
 
-/** Faults that no variable has alone. */
-function findContradictions(config: Config): string[] {
+export interface ConfigInCode {
+  /** Takes the place of what the environment says, by the names of SETTINGS; it is checked like the environment. */
+  readonly overrides?: unknown;
+  readonly models?: GivenModels | null;
+}
+
+/**
+ * Reads and checks every variable. A variable set to an empty string counts as unset.
+ * @throws E_CONFIG_INVALID with all faults at once
+ */
+export function readConfig(environment: Environment = process.env): Config {
+  const { config, faults } = inspectConfig({}, environment);
+  if (config === null) throw fail('E_CONFIG_INVALID', { faults });
+  return config;
+}
+
+/** What the environment says of aliases is about its own models, not about those given in code. */
+const ABOUT_MODELS: readonly string[] = [
+  'models',
+  'defaultRtModels',
+  'defaultBulkModels',
+  'modelVariants',
+] satisfies SettingName[];
+
+/** As readConfig, with what is given in code, and the faults returned: `config` is null where there is one. */
+export function inspectConfig(
+  { overrides = {}, models = null }: ConfigInCode,
+  environment: Environment = process.env,
+): { readonly config: Config | null; readonly faults: readonly string[] } {
+  if (!isRecord(overrides)) return { config: null, faults: [`config: ${shown(overrides)} is not an object`] };
+  const faults = findUnknownKeys(overrides);
+  const values: Record<string, unknown> = {};
+  for (const [key, definition] of Object.entries<Setting<unknown>>(SETTINGS)) {
+    const override = key === 'models' ? undefined : overrides[key];
+    const given = models !== null && ABOUT_MODELS.includes(key) ? '' : (environment[definition.name]?.trim() ?? '');
+    const source = given === '' ? definition.defaultText : given;
+    try {
+      if (override !== undefined) values[key] = definition.format.check(override);
+      else values[key] = source === null ? null : definition.format.parse(source);
+    } catch (error) {
+      // A secret's own text must not reach a message.
+      const problem = definition.secret ? 'its value is not valid' : problemOf(error);
+      faults.push(`${override === undefined ? definition.name : `config.${key}`}: ${problem}`);
+    }
+  }
+  if (models !== null) values.models = models.entries;
+  // Every value that is there came from its setting's own format.
+  const sound = values as Partial<Config>;
+  const nameOf = (key: SettingName) => (overrides[key] === undefined ? SETTINGS[key].name : `config.${key}`);
+  faults.push(...findContradictions(sound, models, nameOf));
+  return faults.length > 0 ? { config: null, faults } : { config: Object.freeze(sound as Config), faults };
+}
+
+function findUnknownKeys(overrides: Readonly<Record<string, unknown>>): string[] {
+  const known = Object.keys(SETTINGS).filter((key) => key !== 'models');
+  return Object.keys(overrides)
+    .filter((key) => !known.includes(key))
+    .map((key) =>
+      key === 'models'
+        ? 'config.models: models are given by the option `models`'
+        : `config.${key}: there is no such setting${didYouMean(key, known) || ';'} known: ${known.join(', ')}`,
+    );
+}
+
+/** Faults that no variable has alone. A check is made where all that it needs is sound. */
+function findContradictions(
+  config: Partial<Config>,
+  given: GivenModels | null,
+  nameOf: (key: SettingName) => string,
+): string[] {
   const faults: string[] = [];
-  const known = config.models.map((entry) => entry.alias);
-  const mustBeKnown = (name: string, list: readonly string[]) => {
+  const served = given === null ? config.models : (given.served ?? undefined);
+  const known = served?.map(({ alias }) => alias);
+  const place = given === null ? 'in EMB_MODELS' : 'among the models given';
+  const mustBeKnown = (key: SettingName, list: readonly string[]) => {
+    if (known === undefined) return;
     for (const item of list) {
-      if (!known.includes(item)) faults.push(`${name}: "${item}" is not in EMB_MODELS (${known.join(', ')})`);
+      if (!known.includes(item)) faults.push(`${nameOf(key)}: "${item}" is not ${place} (${known.join(', ')})`);
     }
   };
-  mustBeKnown('EMB_DEFAULT_RT_MODELS', config.defaultRtModels ?? []);
-  mustBeKnown('EMB_DEFAULT_BULK_MODELS', config.defaultBulkModels ?? []);
-  mustBeKnown('EMB_MODEL_VARIANTS', Object.keys(config.modelVariants));
-  if (config.useLocalModels && config.localModelsDir === null) {
-    faults.push('LOCAL_MODELS_DIR: it must be set where USE_LOCAL_MODELS=1');
+  mustBeKnown('defaultRtModels', config.defaultRtModels ?? []);
+  mustBeKnown('defaultBulkModels', config.defaultBulkModels ?? []);
+  mustBeKnown('modelVariants', Object.keys(config.modelVariants ?? {}));
+  const { useLocalModels, localModelsDir } = config;
+  if (useLocalModels && localModelsDir === null) {
+    faults.push(`${nameOf('localModelsDir')}: it must be set where USE_LOCAL_MODELS=1`);
   }
-  for (const name of ['modelsBucket', 's3Endpoint'] as const) {
-    if (config[name] !== null) {
-      faults.push(`${SETTINGS[name].name}: this version has no S3 model store; unset it, or use USE_LOCAL_MODELS=1`);
+  if (useLocalModels === false || localModelsDir === null) {
+    for (const key of ['modelsBucket', 's3Endpoint'] as const) {
+      if (typeof config[key] !== 'string') continue;
+      faults.push(
+        `${nameOf(key)}: this version has no S3 model store; unset it, or set USE_LOCAL_MODELS=1 and LOCAL_MODELS_DIR, and it is not used`,
+      );
     }
   }
-  for (const entry of config.models) {
-    for (const name of ['batchMaxTokensRt', 'batchMaxTokensBulk'] as const) {
-      if (config[name] < entry.maxSeq) {
-        faults.push(
-          `${SETTINGS[name].name}: ${config[name]} holds no text of ${entry.maxSeq} tokens, max_seq of "${entry.alias}"`,
-        );
-      }
+  for (const { alias, maxSeq } of served ?? []) {
+    for (const key of ['batchMaxTokensRt', 'batchMaxTokensBulk'] as const) {
+      const maxTokens = config[key];
+      if (maxTokens === undefined || maxSeq === null || maxTokens >= maxSeq) continue;
+      faults.push(`${nameOf(key)}: ${maxTokens} holds no text of ${maxSeq} tokens, max_seq of "${alias}"`);
     }
   }
   return faults;
 }
 
-export function isConfigError(error: unknown): boolean {
-  return error instanceof EmbedqError && error.code === 'E_CONFIG_INVALID';
+/** Of roles to come. One environment file may serve several roles and versions, so these are no typing errors. */
+const NAMES_OF_OTHER_ROLES: readonly string[] = [
+  'EMB_MODEL_ID',
+  'EMB_MODEL_ALIAS',
+  'EMB_MODEL_REV',
+  'EMB_DIM',
+  'EMB_MAX_SEQ',
+  'EMB_HEALTH_PORT',
+  'EMB_DRAIN_TIMEOUT_MS',
+  'EMB_RT_TIMEOUT_MS',
+  'EMB_BULK_TIMEOUT_MS',
+  'EMB_RT_REDIS_URL',
+  'EMB_BULK_REDIS_URL',
+  'EMB_FALLBACK_MIXED',
+  'EMB_TRUSTED_KEYS',
+];
+
+/** One sentence for each variable that looks like one of embedq's and is none. Values are not shown. */
+export function findUnknownVariables(environment: Environment = process.env): string[] {
+  const known = Object.values<Setting<unknown>>(SETTINGS).map(({ name }) => name);
+  return Object.keys(environment)
+    .filter((name) => /^(EMB|BATCH)_/.test(name) && !known.includes(name) && !NAMES_OF_OTHER_ROLES.includes(name))
+    .sort()
+    .map((name) => {
+      const meant = nearest(name, known);
+      return `${name} is set, but embedq reads no such variable${meant === null ? '' : `; did you mean ${meant}?`}`;
+    });
 }

@@ -1,6 +1,7 @@
 // From raw arguments to an exit code: find the command, answer --help and --version, check the arguments, run it,
 // and say what failed in one voice.
 import { runCommand } from 'citty';
+import { findUnknownVariables } from '../config.js';
 import { fail, toEmbedqError } from '../errors.js';
 import { readVersion } from '../start/version.js';
 import { checkArguments } from './arguments.js';
@@ -65,6 +66,8 @@ async function dispatch(
     return EXIT_OK;
   }
   checkArguments(rest, command.args ?? {}, 'maxPositionals' in command ? command.maxPositionals : undefined);
+  // The server says it in its log.
+  if (path.at(-1) !== 'serve') for (const problem of findUnknownVariables()) environment.reporter.warn(problem);
   const { result } = await runCommand(command, { rawArgs: [...rest], data: environment });
   return typeof result === 'number' ? result : EXIT_OK;
 }

@@ -3,7 +3,7 @@
 
 import { isIPv6 } from 'node:net';
 import { pino } from 'pino';
-import type { Config } from '../config.js';
+import { type Config, findUnknownVariables } from '../config.js';
 import type { Embedder } from '../contracts/embedder.js';
 import { type EmbedqError, fail } from '../errors.js';
 import { buildApp } from '../gateway/app.js';
@@ -38,9 +38,10 @@ export async function startServer({ host, port, config, ...given }: ServeSetting
   // Synchronous, so that the last lines before an exit are not lost.
   const logger =
     given.logger ?? pino({ level: config.logLevel, base: null }, pino.destination({ dest: STDERR, sync: true }));
+  for (const problem of findUnknownVariables()) logger.warn({}, problem);
+  const { models, ...rest } = config;
   const embedder =
-    given.embedder ??
-    (await createEmbedder({ models: config.models, config, startBulkAtOnce: true, log: toLog(logger) }));
+    given.embedder ?? (await createEmbedder({ models, config: rest, startBulkAtOnce: true, log: toLog(logger) }));
   const app = buildApp({
     embedder,
     logger,
