@@ -3,7 +3,7 @@
 // latency idle and under full bulk load. Every comparison alternates its sides, so that a machine whose speed drifts
 // cannot favour one; ratios are medians over the rounds.
 //
-//   npm run bench:core -- [--variant fp32|int8|both] [--texts 2048] [--rounds 3] [--shared ../shared] [--skip-cli]
+//   npm run bench:core -- [--variant fp32|int8|both] [--texts 2048] [--rounds 6] [--shared ../shared] [--skip-cli]
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
@@ -19,7 +19,7 @@ const { values: arguments_ } = parseArgs({
   options: {
     variant: { type: 'string', default: 'both' },
     texts: { type: 'string', default: '2048' },
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '6' },
     shared: { type: 'string', default: path.resolve(ROOT, '../shared') },
     'skip-cli': { type: 'boolean', default: false },
     'skip-http': { type: 'boolean', default: false },
@@ -29,9 +29,13 @@ const TEXTS = Number(arguments_.texts);
 const ROUNDS = Number(arguments_.rounds);
 const RT_EVERY_MS = 50;
 const RT_CALLS = 400;
+const RT_BLOCKS = 4;
+/** Texts that each side computes before it is the next one's turn. */
+const BLOCK_TEXTS = 384;
+const CLI_ROUNDS = 2;
 /** Full bulk load: so many callers, each with the next call as soon as the last is answered. */
 const BULK_FEEDERS = 32;
-const BULK_CALL_TEXTS = 32;
+const BULK_CALL_TEXTS = 16;
 const MODEL_DIR = path.join(arguments_.shared, 'models/all-MiniLM-L6-v2');
 const CORES = os.availableParallelism();
 
@@ -130,7 +134,7 @@ async function rtLatencies(embedder, queries) {
   return latenciesMs;
 }
 
-/** rt latency while bulk is never without work, and what bulk reaches meanwhile. */
+/** Bulk that is never without work: what it reaches alone, what it reaches beside rt calls, and how these fare. */
 async function underBulkLoad(embedder, texts, queries) {
   let stop = false;
   let done = 0;
@@ -143,19 +147,25 @@ async function underBulkLoad(embedder, texts, queries) {
     }
   };
   const feeders = Array.from({ length: BULK_FEEDERS }, (_, offset) => feed(offset));
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
-  done = 0;
-  const startedAtMs = performance.now();
-  const rt = queries === null ? await sleepAsLongAsRt() : await rtLatencies(embedder, queries);
-  const bulk = done / ((performance.now() - startedAtMs) / 1000);
+  const rateDuring = async (work) => {
+    const doneBefore = done;
+    const startedAtMs = performance.now();
+    await work();
+    return (done - doneBefore) / ((performance.now() - startedAtMs) / 1000);
+  };
+  const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  await pause(1_500);
+  // Half of the time alone before the rt calls and half after them, so that a drift of the machine cancels out.
+  const aloneMs = (queries.length * RT_EVERY_MS) / 2;
+  const before = await rateDuring(() => pause(aloneMs));
+  let rt = [];
+  const beside = await rateDuring(async () => {
+    rt = await rtLatencies(embedder, queries);
+  });
+  const after = await rateDuring(() => pause(aloneMs));
   stop = true;
   await Promise.all(feeders);
-  return { rt, bulk };
-}
-
-async function sleepAsLongAsRt() {
-  await new Promise((resolve) => setTimeout(resolve, RT_CALLS * (RT_EVERY_MS + 5)));
-  return [];
+  return { rt, beside, alone: (before + after) / 2 };
 }
 
 /** embedq serve in a process of its own, as people run it. */
@@ -210,65 +220,85 @@ async function measureVariant(variant, texts, queries, folder) {
   say(`  best: ${best.count} × ${best.threads} threads, ${best.batchTokens} tokens a batch`);
 
   const model = { folder: MODEL_DIR, alias: 'minilm', variant, maxSeq: 256 };
-  const results = { bare: [], library: [], http: [], httpBase64: [], cli: [] };
   // The batch shape is measured once, with nothing else running.
-  const first = await createEmbedder({ models: [model], startBulkAtOnce: true });
-  await first.close();
+  const embedder = await createEmbedder({ models: [model], startBulkAtOnce: true });
+  const server = arguments_['skip-http'] ? null : await startServe(variant);
+  const processes = Array.from({ length: best.count }, startBare);
+  await Promise.all(processes.map((bare) => bare.ask('load', { file, threads: best.threads, spinning: true })));
+
+  // Everything stays up, and the sides take turns with the same block of texts: a machine whose speed changes by the
+  // minute is compared with itself within seconds. Idle sides use no processor.
+  const sides = {
+    bare: async (_block, blockRows) => (await bareThroughput(processes, blockRows, best.batchTokens)).textsPerSecond,
+    library: (block) => libraryThroughput(embedder, block),
+    ...(server === null
+      ? {}
+      : {
+          http: (block) => httpThroughput(server.url, block, 'float'),
+          httpBase64: (block) => httpThroughput(server.url, block, 'base64'),
+        }),
+  };
+  for (const measure of Object.values(sides)) await measure(texts.slice(0, 64), rows.slice(0, 64));
+  const results = Object.fromEntries(Object.keys(sides).map((name) => [name, []]));
   for (let round = 0; round < ROUNDS; round += 1) {
-    const processes = Array.from({ length: best.count }, startBare);
-    await Promise.all(processes.map((bare) => bare.ask('load', { file, threads: best.threads, spinning: true })));
-    await bareThroughput(processes, rows.slice(0, 64), best.batchTokens);
-    results.bare.push((await bareThroughput(processes, rows, best.batchTokens)).textsPerSecond);
-    for (const bare of processes) bare.stop();
-
-    const embedder = await createEmbedder({ models: [model], startBulkAtOnce: true });
-    await libraryThroughput(embedder, texts.slice(0, 64));
-    results.library.push(await libraryThroughput(embedder, texts));
-    await embedder.close();
-
-    if (!arguments_['skip-http']) {
-      const server = await startServe(variant);
-      await httpThroughput(server.url, texts.slice(0, 64), 'float');
-      results.http.push(await httpThroughput(server.url, texts, 'float'));
-      results.httpBase64.push(await httpThroughput(server.url, texts, 'base64'));
-      await server.stop();
+    const start = (round * BLOCK_TEXTS) % texts.length;
+    const block = texts.slice(start, start + BLOCK_TEXTS);
+    const blockRows = rows.slice(start, start + BLOCK_TEXTS);
+    const order = Object.entries(sides);
+    for (const [name, measure] of round % 2 === 0 ? order : order.reverse()) {
+      results[name].push(await measure(block, blockRows));
     }
-    if (!arguments_['skip-cli']) results.cli.push(await cliThroughput(folder, variant, texts));
     say(
       `  round ${round + 1}: ${Object.entries(results)
-        .map(([name, list]) => `${name} ${list.at(-1)?.toFixed(1)}`)
+        .map(([name, list]) => `${name} ${list.at(-1).toFixed(1)}`)
         .join(', ')}`,
     );
   }
+  const cli = { bare: [], cli: [] };
+  for (let round = 0; round < CLI_ROUNDS && !arguments_['skip-cli']; round += 1) {
+    cli.bare.push((await bareThroughput(processes, rows, best.batchTokens)).textsPerSecond);
+    cli.cli.push(await cliThroughput(folder, variant, texts));
+    say(`  command line, round ${round + 1}: bare ${cli.bare.at(-1).toFixed(1)}, cli ${cli.cli.at(-1).toFixed(1)}`);
+  }
+  for (const bare of processes) bare.stop();
+  await server?.stop();
 
   say('  rt latency');
   const rt = { bare: [], library: [] };
   const bare = startBare();
   await bare.ask('load', { file, threads: CORES, spinning: false });
   await bare.ask('latency', { rows: queryRows.slice(0, 20), everyMs: 1 });
-  const embedder = await createEmbedder({ models: [model], startBulkAtOnce: true });
   await rtLatencies(embedder, queries.slice(0, 20));
-  const block = RT_CALLS / 4;
-  for (let i = 0; i < 4; i += 1) {
-    const part = { rows: queryRows.slice(i * block, (i + 1) * block), everyMs: RT_EVERY_MS };
-    rt.bare.push(...(await bare.ask('latency', part)));
-    rt.library.push(...(await rtLatencies(embedder, queries.slice(i * block, (i + 1) * block))));
-  }
+  const pools = await measureLanes(embedder, texts, queries, async (part) => {
+    rt.bare.push(...(await bare.ask('latency', { rows: queryRows.slice(part.from, part.to), everyMs: RT_EVERY_MS })));
+  });
   bare.stop();
-  const idle = rt.library;
-  const alone = await underBulkLoad(embedder, texts, null);
-  const loaded = await underBulkLoad(embedder, texts, queries.slice(0, RT_CALLS));
   await embedder.close();
 
   say('  rt latency with shared sessions');
   const shared = await createEmbedder({ models: [model], config: { sessions: 1 } });
   await rtLatencies(shared, queries.slice(0, 20));
-  const sharedIdle = await rtLatencies(shared, queries.slice(0, RT_CALLS));
-  const sharedAlone = await underBulkLoad(shared, texts, null);
-  const sharedLoaded = await underBulkLoad(shared, texts, queries.slice(0, RT_CALLS));
+  const lanes = await measureLanes(shared, texts, queries, async () => {});
   await shared.close();
 
-  return { variant, best, results, rtBare: rt.bare, idle, alone, loaded, sharedIdle, sharedAlone, sharedLoaded };
+  return { variant, best, results, cli, rtBare: rt.bare, pools, shared: lanes };
+}
+
+/** rt idle, bulk alone and both together, in turns. */
+async function measureLanes(embedder, texts, queries, before) {
+  const measured = { idle: [], loaded: [], bulkAlone: [], bulkBeside: [] };
+  const size = RT_CALLS / RT_BLOCKS;
+  for (let i = 0; i < RT_BLOCKS; i += 1) {
+    const part = { from: i * size, to: (i + 1) * size };
+    const own = queries.slice(part.from, part.to);
+    await before(part);
+    measured.idle.push(...(await rtLatencies(embedder, own)));
+    const both = await underBulkLoad(embedder, texts, own);
+    measured.bulkAlone.push(both.alone);
+    measured.bulkBeside.push(both.beside);
+    measured.loaded.push(...both.rt);
+  }
+  return measured;
 }
 
 function printTable(title, header, rows) {
@@ -284,60 +314,43 @@ function report(measured) {
   const throughput = [];
   const latency = [];
   const lanes = [];
-  for (const {
-    variant,
-    best,
-    results,
-    rtBare,
-    idle,
-    alone,
-    loaded,
-    sharedIdle,
-    sharedAlone,
-    sharedLoaded,
-  } of measured) {
+  for (const { variant, best, results, cli, rtBare, pools, shared } of measured) {
     const names = {
       bare: `bare onnxruntime-node (${best.count} × ${best.threads} threads, ${best.batchTokens} tokens)`,
       library: 'library, profile bulk',
       http: 'HTTP /v1/embed, 8 clients × 64 texts, JSON',
       httpBase64: 'HTTP /v1/embed, 8 clients × 64 texts, base64',
-      cli: 'embedq embed --file, start included',
     };
+    const ratioOf = (list, base) => median(list.map((value, round) => value / base[round])).toFixed(3);
     for (const [name, list] of Object.entries(results)) {
-      if (list.length === 0) continue;
-      const ratios = list.map((value, round) => value / results.bare[round]);
-      throughput.push([variant, names[name], median(list).toFixed(1), median(ratios).toFixed(3)]);
+      throughput.push([variant, names[name], median(list).toFixed(1), ratioOf(list, results.bare)]);
     }
-    const row = (name, list, base) => [
+    if (cli.cli.length > 0) {
+      const what = `embedq embed --file, ${TEXTS} texts, start included`;
+      throughput.push([variant, what, median(cli.cli).toFixed(1), ratioOf(cli.cli, cli.bare)]);
+    }
+    const row = (name, list, remark) => [
       variant,
       name,
       median(list).toFixed(2),
       percentile(list, 0.99).toFixed(2),
-      base === null ? '' : `+${(median(list) - median(base)).toFixed(2)} ms p50`,
+      remark,
     ];
-    latency.push(row('bare run', rtBare, null));
-    latency.push(row('library, idle', idle, rtBare));
-    const ratio = (list, base) => `${(percentile(list, 0.99) / percentile(base, 0.99)).toFixed(2)} × idle p99`;
-    latency.push([...row('library, full bulk load', loaded.rt, null).slice(0, 4), ratio(loaded.rt, idle)]);
-    latency.push(row('shared session, idle', sharedIdle, null));
-    const more = percentile(sharedLoaded.rt, 0.99) - percentile(sharedIdle, 0.99);
-    latency.push([
-      ...row('shared session, full bulk load', sharedLoaded.rt, null).slice(0, 4),
-      `idle p99 + ${more.toFixed(1)} ms`,
-    ]);
-    lanes.push([
-      variant,
-      'pools',
-      alone.bulk.toFixed(1),
-      loaded.bulk.toFixed(1),
-      (loaded.bulk / alone.bulk).toFixed(3),
-    ]);
-    const kept = (sharedLoaded.bulk / sharedAlone.bulk).toFixed(3);
-    lanes.push([variant, 'shared', sharedAlone.bulk.toFixed(1), sharedLoaded.bulk.toFixed(1), kept]);
+    const p99 = (list) => percentile(list, 0.99);
+    latency.push(row('bare run', rtBare, ''));
+    const over = (median(pools.idle) - median(rtBare)).toFixed(2);
+    latency.push(row('library, idle', pools.idle, `bare p50 + ${over} ms`));
+    const worse = (p99(pools.loaded) / p99(pools.idle)).toFixed(2);
+    latency.push(row('library, full bulk load', pools.loaded, `${worse} × idle p99`));
+    latency.push(row('shared session, idle', shared.idle, ''));
+    const more = (p99(shared.loaded) - p99(shared.idle)).toFixed(1);
+    latency.push(row('shared session, full bulk load', shared.loaded, `idle p99 + ${more} ms`));
+    for (const [mode, { bulkAlone, bulkBeside }] of Object.entries({ pools, shared })) {
+      const kept = ratioOf(bulkBeside, bulkAlone);
+      lanes.push([variant, mode, median(bulkAlone).toFixed(1), median(bulkBeside).toFixed(1), kept]);
+    }
   }
-  console.log(
-    `${os.cpus()[0]?.model.trim()}, ${CORES} cores, Node ${process.version}, ${TEXTS} texts, ${ROUNDS} rounds`,
-  );
+  console.log(`${os.cpus()[0]?.model.trim()}, ${CORES} cores, Node ${process.version}, ${ROUNDS} rounds`);
   printTable('Throughput', ['variant', 'what', 'texts/s', 'of bare'], throughput);
   printTable(`rt latency, one query every ${RT_EVERY_MS} ms`, ['variant', 'what', 'p50 ms', 'p99 ms', ''], latency);
   printTable('bulk beside rt', ['variant', 'mode', 'alone texts/s', 'with 20 rt calls/s', 'kept'], lanes);
