@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util';
 import type { ArgDef, ArgsDef } from 'citty';
 import { fail } from '../errors.js';
-import { didYouMean } from './suggest.js';
+import { didYouMean } from '../nearest-word.js';
 
 interface KnownOption {
   readonly name: string;

@@ -7,9 +7,9 @@ import type { Embedder } from '../contracts/embedder.js';
 import type { Profile } from '../contracts/lane.js';
 import type { ModelEntry } from '../contracts/model.js';
 import { fail } from '../errors.js';
+import { didYouMean } from '../nearest-word.js';
 import type { FolderModel } from '../start/embedder.js';
 import { integerOption } from './arguments.js';
-import { didYouMean } from './suggest.js';
 
 export interface ModelArguments {
   /** As typed: an alias of EMB_MODELS (or `alias:prompt`), a model id, or a folder; undefined: the default model. */

@@ -3,6 +3,7 @@
 import { runCommand } from 'citty';
 import { findUnknownVariables } from '../config.js';
 import { fail, toEmbedqError } from '../errors.js';
+import { didYouMean } from '../nearest-word.js';
 import { readVersion } from '../start/version.js';
 import { checkArguments } from './arguments.js';
 import { type CommandEnvironment, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from './command.js';
@@ -12,7 +13,6 @@ import { listenForInterruption } from './interruption.js';
 import { isReaderGone, writeText } from './output.js';
 import { paintFor } from './paint.js';
 import { createReporter } from './reporter.js';
-import { didYouMean } from './suggest.js';
 
 /** Runs `embedq <rawArgs>`. Never throws; ends the process itself only after an interruption. */
 export async function runCli(rawArgs: readonly string[]): Promise<number> {

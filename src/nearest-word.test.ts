@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { didYouMean, nearest } from './suggest.js';
+import { didYouMean, nearest } from './nearest-word.js';
 
 const COMMANDS = ['embed', 'similarity', 'models', 'serve', 'config'];
 

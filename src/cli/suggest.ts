@@ -1,2 +1,0 @@
-// The nearest known word, where the commands look for it.
-export { didYouMean, nearest } from '../nearest-word.js';
