@@ -28,7 +28,7 @@ const { values: arguments_ } = parseArgs({
 const TEXTS = Number(arguments_.texts);
 const ROUNDS = Number(arguments_.rounds);
 const RT_EVERY_MS = 50;
-const RT_CALLS = 400;
+const RT_CALLS = 240;
 const RT_BLOCKS = 4;
 /** Texts that each side computes before it is the next one's turn. */
 const BLOCK_TEXTS = 384;
