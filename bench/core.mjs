@@ -135,23 +135,21 @@ async function rtLatencies(embedder, queries) {
 }
 
 /** Bulk that is never without work: what it reaches alone, what it reaches beside rt calls, and how these fare. */
-async function underBulkLoad(embedder, texts, queries) {
+async function underBulkLoad(embedder, counter, texts, queries) {
   let stop = false;
-  let done = 0;
   const feed = async (offset) => {
     for (let i = offset; !stop; i += BULK_FEEDERS) {
       const start = (i * BULK_CALL_TEXTS) % texts.length;
       const part = texts.slice(start, start + BULK_CALL_TEXTS);
       await embedder.embedTexts(part, { profile: 'bulk' });
-      if (!stop) done += part.length;
     }
   };
   const feeders = Array.from({ length: BULK_FEEDERS }, (_, offset) => feed(offset));
   const rateDuring = async (work) => {
-    const doneBefore = done;
+    const textsBefore = counter.bulkTexts;
     const startedAtMs = performance.now();
     await work();
-    return (done - doneBefore) / ((performance.now() - startedAtMs) / 1000);
+    return (counter.bulkTexts - textsBefore) / ((performance.now() - startedAtMs) / 1000);
   };
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   await pause(1_500);
@@ -221,7 +219,8 @@ async function measureVariant(variant, texts, queries, folder) {
 
   const model = { folder: MODEL_DIR, alias: 'minilm', variant, maxSeq: 256 };
   // The batch shape is measured once, with nothing else running.
-  const embedder = await createEmbedder({ models: [model], startBulkAtOnce: true });
+  const counter = countBulkTexts();
+  const embedder = await createEmbedder({ models: [model], startBulkAtOnce: true, log: counter.log });
   const server = arguments_['skip-http'] ? null : await startServe(variant);
   const processes = Array.from({ length: best.count }, startBare);
   await Promise.all(processes.map((bare) => bare.ask('load', { file, threads: best.threads, spinning: true })));
@@ -269,23 +268,33 @@ async function measureVariant(variant, texts, queries, folder) {
   await bare.ask('load', { file, threads: CORES, spinning: false });
   await bare.ask('latency', { rows: queryRows.slice(0, 20), everyMs: 1 });
   await rtLatencies(embedder, queries.slice(0, 20));
-  const pools = await measureLanes(embedder, texts, queries, async (part) => {
+  const pools = await measureLanes(embedder, counter, texts, queries, async (part) => {
     rt.bare.push(...(await bare.ask('latency', { rows: queryRows.slice(part.from, part.to), everyMs: RT_EVERY_MS })));
   });
   bare.stop();
   await embedder.close();
 
   say('  rt latency with shared sessions');
-  const shared = await createEmbedder({ models: [model], config: { sessions: 1 } });
+  const shared = await createEmbedder({ models: [model], config: { sessions: 1 }, log: counter.log });
   await rtLatencies(shared, queries.slice(0, 20));
-  const lanes = await measureLanes(shared, texts, queries, async () => {});
+  const lanes = await measureLanes(shared, counter, texts, queries, async () => {});
   await shared.close();
 
   return { variant, best, results, cli, rtBare: rt.bare, pools, shared: lanes };
 }
 
+/** Texts as their batches end, from the log: calls end too seldom to tell a rate within seconds. */
+function countBulkTexts() {
+  const counter = { bulkTexts: 0 };
+  const debug = (fields, message) => {
+    if (message === 'batch' && fields.lane === 'bulk') counter.bulkTexts += fields.texts;
+  };
+  counter.log = { debug, info() {}, warn() {}, error() {} };
+  return counter;
+}
+
 /** rt idle, bulk alone and both together, in turns. */
-async function measureLanes(embedder, texts, queries, before) {
+async function measureLanes(embedder, counter, texts, queries, before) {
   const measured = { idle: [], loaded: [], bulkAlone: [], bulkBeside: [] };
   const size = RT_CALLS / RT_BLOCKS;
   for (let i = 0; i < RT_BLOCKS; i += 1) {
@@ -293,7 +302,7 @@ async function measureLanes(embedder, texts, queries, before) {
     const own = queries.slice(part.from, part.to);
     await before(part);
     measured.idle.push(...(await rtLatencies(embedder, own)));
-    const both = await underBulkLoad(embedder, texts, own);
+    const both = await underBulkLoad(embedder, counter, texts, own);
     measured.bulkAlone.push(both.alone);
     measured.bulkBeside.push(both.beside);
     measured.loaded.push(...both.rt);
@@ -323,6 +332,7 @@ function report(measured) {
     };
     const ratioOf = (list, base) => median(list.map((value, round) => value / base[round])).toFixed(3);
     for (const [name, list] of Object.entries(results)) {
+      if (list.length === 0) continue;
       throughput.push([variant, names[name], median(list).toFixed(1), ratioOf(list, results.bare)]);
     }
     if (cli.cli.length > 0) {
