@@ -11,10 +11,6 @@ export interface LoadRequest {
   readonly niceness: number;
 }
 
-export interface ReadyReply {
-  readonly residentBytes: number;
-}
-
 export interface LoadFailedReply {
   readonly code: ErrorCode;
   readonly details: Readonly<Record<string, unknown>>;

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { EmbedqError, fail } from '../errors.js';
 import type { ModelDescription } from '../models/description.js';
-import type { LoadFailedReply, LoadRequest, ReadyReply, RunFailedReply } from './child-protocol.js';
+import type { LoadFailedReply, LoadRequest, RunFailedReply } from './child-protocol.js';
 import {
   decodeValue,
   decodeVectors,
@@ -75,7 +75,6 @@ export class InferenceChild {
   #killReason: string | null = null;
   /** Settles when the process is gone. */
   readonly exited: Promise<string>;
-  residentBytesAtStart = 0;
 
   private constructor(settings: InferenceChildSettings) {
     this.#batchTimeoutMs = settings.batchTimeoutMs;
@@ -184,7 +183,6 @@ export class InferenceChild {
       const assembler = new FrameAssembler((frame) => {
         if (frame.kind === FRAME_KINDS.ready) {
           clearTimeout(timer);
-          this.residentBytesAtStart = decodeValue<ReadyReply>(frame.payload).residentBytes;
           this.#letEventLoopEnd();
           resolve();
         } else if (frame.kind === FRAME_KINDS.loadFailed) {

@@ -101,13 +101,6 @@ export class InferencePool {
     return [...this.#children].flatMap((child) => child.pid ?? []);
   }
 
-  /** Memory of the children just after they loaded, largest first, in MiB. */
-  get residentMiBAtStart(): number[] {
-    return [...this.#children]
-      .map((child) => Math.round(child.residentBytesAtStart / 1024 / 1024))
-      .sort((a, b) => b - a);
-  }
-
   /** True where a child would begin or queue another batch now. */
   get canTakeBatch(): boolean {
     return this.#waitingForChild.length === 0 && this.#leastBusy() !== null;
@@ -149,7 +142,7 @@ export class InferencePool {
       }
     };
 
-    /** For rows that failed together `failures` times: halves them, until each row is answered or known to be at fault. */
+    /** For rows that failed together: halves them, until each row is answered or known to be at fault. */
     const isolate = async (
       from: number,
       to: number,

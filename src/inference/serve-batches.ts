@@ -3,7 +3,7 @@
 import os from 'node:os';
 import { toEmbedqError } from '../errors.js';
 import type { ChildChannel } from './child-channel.js';
-import type { LoadFailedReply, LoadRequest, ReadyReply, RunFailedReply } from './child-protocol.js';
+import type { LoadFailedReply, LoadRequest, RunFailedReply } from './child-protocol.js';
 import { decodeRun, decodeValue, encodeValue, encodeVectors, FRAME_KINDS } from './frames.js';
 import { GraphSession } from './graph-session.js';
 
@@ -15,8 +15,7 @@ export async function serveBatches(channel: ChildChannel): Promise<void> {
       const loaded = await load(decodeValue<LoadRequest>(frame.payload));
       if (loaded instanceof GraphSession) {
         session = loaded;
-        const ready: ReadyReply = { residentBytes: process.memoryUsage.rss() };
-        channel.write(encodeValue(FRAME_KINDS.ready, ready));
+        channel.write(encodeValue(FRAME_KINDS.ready, null));
       } else {
         channel.write(encodeValue(FRAME_KINDS.loadFailed, loaded));
       }

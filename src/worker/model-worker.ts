@@ -242,7 +242,6 @@ export class ModelWorker implements ModelBackend {
   #pump(): void {
     const pools = this.#pools;
     if (pools === null) return;
-    this.#scheduler.dropExpired();
     for (const [name, pool] of pools.running) {
       if (pool.downReason !== null) {
         this.#failWaiting(name, pool.downReason);
